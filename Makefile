@@ -1,0 +1,39 @@
+# Everything runs in .venv, installed from the lock files with their hashes checked.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run setup test check bench lock clean
+
+run: setup
+	$(BIN)/beluga-voice serve
+
+setup: .venv/run.stamp
+
+.venv/run.stamp: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/test.stamp: .venv/run.stamp requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	touch $@
+
+check: .venv/test.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: .venv/test.stamp
+	$(BIN)/python -m pytest
+
+bench: .venv/test.stamp
+	for script in engine response sessions; do $(BIN)/python bench/$$script.py || exit 1; done
+
+# Needs uv; names no index.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --extra local --group dev --no-emit-package beluga-voice --output-file requirements-dev.lock pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --extra local --group build --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv build dist *.egg-info
