@@ -1,5 +1,8 @@
 """A conversation between a caller and an agent: the engine that decides, and the shell that runs it."""
 
+from session.aio.mouth import FrameCounts
+from session.aio.say_handle import SayHandle
+from session.aio.voice_session import VoiceSession
 from session.config import (
     Chunking,
     Endpointing,
@@ -15,10 +18,13 @@ __all__ = (
     "Chunking",
     "Endpointing",
     "ErrorCode",
+    "FrameCounts",
     "Interruption",
     "Preemptive",
+    "SayHandle",
     "SayOptions",
     "SessionConfig",
     "SessionError",
     "SessionState",
+    "VoiceSession",
 )

@@ -78,7 +78,7 @@ def duration_ms(value: Duration) -> int:
             raise ValueError(f"{value!r} is not a duration such as 500ms, 30s, 5m or 1h")
         return round(float(match[1]) * _UNITS_MS[match[2]])
     if isinstance(value, bool):
-        raise ValueError(f"{value!r} is not a duration")
+        return _refuse(value)
     if isinstance(value, int | float):
         return round(value * 1000) if abs(value) < 1e12 else _refuse(value)
     if isinstance(value, _TimeDelta):
@@ -120,7 +120,7 @@ def _check_number(name: str, given: float, least: float, most: float) -> None:
         raise _invalid(name, given, f"{least:g} to {most:g}")
 
 
-def _check_flag(name: str, given: bool) -> None:
+def _check_flag(name: str, given: object) -> None:
     if not isinstance(given, bool):
         raise _invalid(name, given, "true or false")
 

@@ -1,0 +1,224 @@
+"""The sessions of this server: made, found, connected, ended. Nothing here outlives the session it belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from app.auth import digest
+from app.parts import Parts
+from providers.api import Agent
+from session import FrameCounts, SayHandle, SayOptions, SessionConfig, SessionState, VoiceSession
+from session.errors import ErrorCode, SessionError
+from session.notices import Ended, EndReason, Latency, Notice, TurnDone
+from session.transport import Transport
+
+__all__ = ("Call", "Calls", "Listener", "Operation")
+
+Listener = Callable[[Notice], None]
+"""Called in the event loop for every notice of a session, in order. Must not block, nor raise."""
+
+Operation = Callable[[str], AbstractContextManager[None]]
+"""Measures what runs inside it, under the name of an operation."""
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One session. Until somebody connects there is a call but no ``session``; ``transport`` says how they did."""
+
+    session_id: str
+    token: str
+    metadata: dict[str, object]
+    greeting: str | None
+    agent: Agent | None
+    """An agent of its own, closed with the call."""
+    created_at_s: float = field(default_factory=time.time)
+    connected_at_s: float | None = None
+    resume_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    transport: str | None = None
+    session: VoiceSession | None = None
+    turns: int = 0
+    latency: Latency | None = None
+    """Of the last turn."""
+    listeners: list[Listener] = field(default_factory=list)
+    expiry: asyncio.TimerHandle | None = None
+
+    @property
+    def state(self) -> SessionState:
+        return SessionState.INITIAL if self.session is None else self.session.state
+
+    def active_session(self) -> VoiceSession:
+        """
+        :raises SessionError: ``session_not_active`` while nobody has connected.
+        """
+        if self.session is None:
+            raise SessionError("find", ErrorCode.SESSION_NOT_ACTIVE, "nobody has connected to this session yet")
+        return self.session
+
+    def tell(self, notice: Notice) -> None:
+        if isinstance(notice, TurnDone):
+            self.turns += 1
+            self.latency = notice.latency
+        for listener in tuple(self.listeners):
+            listener(notice)
+
+
+class Calls:
+    """``watchers`` are asked, for each call that connects, for somebody to listen to it."""
+
+    def __init__(  # noqa: PLR0913 - what every call shares, by name
+        self,
+        parts: Parts,
+        config: SessionConfig,
+        *,
+        frames: FrameCounts,
+        connect_within_s: float,
+        watchers: tuple[Callable[[Call], Listener], ...] = (),
+        operation: Operation = lambda _name: contextlib.nullcontext(),
+    ) -> None:
+        self._parts = parts
+        self._config = config
+        self._frames = frames
+        self._connect_within_s = connect_within_s
+        self._watchers = watchers
+        self._operation = operation
+        self._calls: dict[str, Call] = {}
+        self._by_token: dict[str, str] = {}
+        self._endings: set[asyncio.Task[None]] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def all(self) -> tuple[Call, ...]:
+        """In the order in which they were made."""
+        return tuple(self._calls.values())
+
+    def find(self, session_id: str) -> Call:
+        """
+        :raises SessionError: ``session_not_found``.
+        """
+        try:
+            return self._calls[session_id]
+        except KeyError:
+            raise SessionError("find", ErrorCode.SESSION_NOT_FOUND, "there is no such session") from None
+
+    def session_of(self, token_digest: str) -> str | None:
+        """The id of the session that the token was minted for."""
+        return self._by_token.get(token_digest)
+
+    def prepare(
+        self, *, metadata: Mapping[str, object], greeting: str | None = None, agent: Agent | None = None
+    ) -> Call:
+        """Make a call, to be connected before it expires."""
+        call = Call(str(uuid.uuid4()), secrets.token_urlsafe(32), dict(metadata), greeting, agent)
+        self._calls[call.session_id] = call
+        self._empty.clear()
+        self._by_token[digest(call.token)] = call.session_id
+        loop = asyncio.get_running_loop()
+        call.expiry = loop.call_later(self._connect_within_s, self._forget, call, EndReason.TIMEOUT)
+        return call
+
+    async def connect(
+        self, call: Call, name: str, transport: Transport, *, input_rate_hz: int, listener: Listener
+    ) -> VoiceSession:
+        """Start the session of ``call`` on a transport called ``name``. ``listener`` hears its notices first.
+
+        :raises SessionError: ``session_already_active`` when somebody else has connected.
+        """
+        if call.session is not None:
+            raise SessionError("start", ErrorCode.SESSION_ALREADY_ACTIVE, "somebody is connected to this session")
+        if call.expiry is not None:
+            call.expiry.cancel()
+        parts = self._parts
+        session = VoiceSession(
+            stt=parts.stt,
+            tts=parts.tts,
+            vad=parts.vad,
+            turn_detector=parts.turn,
+            noise_cancellation=parts.noise,
+            agent=call.agent or parts.agent,
+            transport=transport,
+            config=replace(self._config, session_id=call.session_id),
+            input_rate_hz=input_rate_hz,
+            metadata=call.metadata,
+            greeting=call.greeting,
+            frames=self._frames,
+        )
+        call.session, call.transport, call.connected_at_s = session, name, time.time()
+        call.listeners[:0] = [listener, *(watch(call) for watch in self._watchers)]
+        session.subscribe(lambda notice: self._tell(call, notice))
+        with self._operation("start"):
+            await session.start()
+        return session
+
+    async def say(self, call: Call, text: str, options: SayOptions) -> SayHandle:
+        """
+        :raises SessionError: as ``VoiceSession.say``.
+        """
+        with self._operation("say"):
+            return await call.active_session().say(text, options)
+
+    async def end(self, call: Call, reason: EndReason) -> None:
+        """Ends once; what has ended stays as it is."""
+        session = call.session
+        if session is None:
+            self._forget(call, reason)
+            return
+        try:
+            with self._operation("stop"):
+                await session.stop(reason)
+        except SessionError as error:
+            if error.code is not ErrorCode.SESSION_NOT_ACTIVE:
+                raise
+        self._forget(call, reason)
+
+    async def wait_empty(self, limit_s: float) -> None:
+        """Until the last call has ended, or the limit is over."""
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._empty.wait()
+        except TimeoutError:
+            return
+
+    async def end_all(self, reason: EndReason) -> None:
+        """Also waits for what is still being freed."""
+        await asyncio.gather(*(self.end(call, reason) for call in self.all()))
+        if self._endings:
+            await asyncio.wait(self._endings)
+
+    def _tell(self, call: Call, notice: Notice) -> None:
+        call.tell(notice)
+        if isinstance(notice, Ended):
+            self._drop(call)
+
+    def _forget(self, call: Call, reason: EndReason) -> None:
+        """End what never got a session, or failed to start one: nobody else tells its listeners."""
+        if self._calls.get(call.session_id) is call:
+            call.tell(Ended(reason))
+            self._drop(call)
+
+    def _drop(self, call: Call) -> None:
+        if self._calls.pop(call.session_id, None) is None:
+            return
+        if not self._calls:
+            self._empty.set()
+        self._by_token.pop(digest(call.token), None)
+        call.listeners.clear()
+        if call.expiry is not None:
+            call.expiry.cancel()
+        if call.agent is not None:
+            self._spawn(call.agent.aclose())
+
+    def _spawn(self, ending: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(ending)
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)

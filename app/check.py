@@ -1,0 +1,61 @@
+"""``beluga-voice check`` and ``providers``: what is configured, does it work, and what else is there?"""
+
+from __future__ import annotations
+
+import asyncio
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from app.parts import Choice, choices
+from app.settings import Settings
+from providers.errors import ProviderError
+from providers.registry import available
+
+__all__ = ("check_all", "show_providers")
+
+
+def check_all(settings: Settings, console: Console | None = None) -> int:
+    """Make and warm up every configured provider. The exit code: 1 when any failed."""
+    console = console or Console(soft_wrap=True, highlight=False)
+    failures = asyncio.run(_check_all(settings, console))
+    if failures:
+        console.print(f"{failures} of the configured providers will not work")
+    return 1 if failures else 0
+
+
+async def _check_all(settings: Settings, console: Console) -> int:
+    failures = 0
+    for choice in choices(settings):
+        mistakes = await _check(choice)
+        verdict = "[red]failed[/]" if mistakes else "[green]ok[/]"
+        console.print(f"{choice.kind:6} {escape(choice.name):12} {verdict}")
+        for line in mistakes:
+            console.print(f"       {escape(line)}")
+        failures += bool(mistakes)
+    return failures
+
+
+async def _check(choice: Choice) -> list[str]:
+    """What is wrong, and where the provider knows it, how to mend it."""
+    try:
+        provider = choice.make()
+        if provider is None:
+            return []
+        try:
+            await provider.warm_up()
+        finally:
+            await provider.aclose()
+    except ProviderError as error:
+        return str(error).splitlines()
+    return []
+
+
+def show_providers(console: Console | None = None) -> None:
+    table = Table("kind", "provider", "what it is", "installed", "licence", box=None, pad_edge=False)
+    for provider in available():
+        command = escape(f"pip install 'beluga-voice[{provider.extra}]'")
+        installed = "[green]yes[/]" if provider.installed else command
+        table.add_row(provider.kind, provider.name, escape(provider.description), installed, provider.licence)
+    (console or Console()).print(table)

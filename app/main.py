@@ -1,0 +1,90 @@
+"""The composition root: everything is put together here, and nothing else is done."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import FileResponse
+from starlette.routing import WebSocketRoute
+
+from app import logs, parts, problems
+from app.admission import Admission
+from app.auth import Gate
+from app.body_limit import BodyLimit
+from app.calls import Calls
+from app.edge import Edge
+from app.metrics import Metrics
+from app.routes import health, sessions
+from app.settings import Settings
+from app.transports.websocket import AudioSocket
+from app.wire.messages import MAX_MESSAGE_BYTES
+from session import FrameCounts
+
+__all__ = ("create_app",)
+
+PAGE = Path(__file__).parent / "static" / "index.html"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The server as an ASGI application. Models are loaded in the background once it runs.
+
+    :raises WrongSettings: when a provider cannot be made as configured.
+    """
+    edge = _edge(settings)
+    app = FastAPI(title="Beluga Voice", version=version("beluga-voice"), lifespan=_lifespan)
+    app.state.edge = edge
+    app.include_router(health.router)
+    app.include_router(sessions.router)
+    app.router.routes.append(WebSocketRoute("/v1/ws", AudioSocket(edge), name="audio_socket"))
+    app.add_api_route("/", _page, include_in_schema=False, response_class=FileResponse)
+    app.add_middleware(BodyLimit, max_bytes=MAX_MESSAGE_BYTES)
+    if settings.auth.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.auth.allowed_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type"],
+        )
+    problems.install(app)
+    return app
+
+
+def _edge(settings: Settings) -> Edge:
+    made = parts.build(settings)
+    frames = FrameCounts()
+    metrics = Metrics()
+    calls = Calls(
+        made,
+        settings.session,
+        frames=frames,
+        connect_within_s=settings.limits.connect_within,
+        watchers=(metrics.watch, logs.watcher(settings.log)),
+        operation=metrics.operation,
+    )
+    metrics.read(frames, calls.all)
+    gate = Gate(settings.auth, insecure=settings.server.insecure, session_of=calls.session_of)
+    admission = Admission(settings.limits, sessions=lambda: len(calls), clock_s=time.monotonic)
+    return Edge(settings, made, frames, calls, metrics, gate, admission, asyncio.Event(), asyncio.Event())
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    edge: Edge = app.state.edge
+    running = asyncio.create_task(edge.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        await edge.aclose()
+
+
+async def _page() -> FileResponse:
+    return FileResponse(PAGE)

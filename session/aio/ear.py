@@ -1,0 +1,164 @@
+"""The caller's audio on its way in: noise cancellation, voice activity, and to whoever transcribes it.
+
+Each stream is converted to the rate that the next one declares; where the rates are equal nothing is touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from providers.api import NoiseFilter, VadStream, VoiceActivity
+from providers.audio import BYTES_PER_SAMPLE
+from providers.errors import ProviderError
+from providers.resample import Resampler
+from providers.vad.energy import Energy
+from session.events import Heard
+
+__all__ = ("Ear",)
+
+PRE_ROLL_MS = 400
+"""300 ms before the onset, and the time it takes to be sure that it is one."""
+
+BACKLOG_MS = 2_000
+"""Audio that waits to be looked at. Whoever brings more waits with it: nothing is lost, and memory is bounded."""
+
+KEPT_MS = 30_000
+"""Of the utterance so far, for a transcription that starts again and for the turn detector; the oldest goes first."""
+
+
+class Ear:
+    """``push`` takes audio, ``run`` works on it and posts a ``Heard`` for every window.
+
+    ``trouble`` is told of a noise canceller or detector that failed; the first is bypassed from then on, the
+    second replaced by the energy of the signal.
+    """
+
+    def __init__(  # noqa: PLR0913 -- one argument for each thing it joins
+        self,
+        *,
+        input_rate_hz: int,
+        stt_rate_hz: int,
+        vad: VoiceActivity,
+        noise: NoiseFilter | None,
+        clock_ms: Callable[[], int],
+        post: Callable[[Heard], None],
+        trouble: Callable[[str, ProviderError], None],
+    ) -> None:
+        self._noise = noise.open() if noise else None
+        clean_rate_hz = noise.rate_hz if noise else input_rate_hz
+        self._noise_frame_bytes = noise.frame_samples * BYTES_PER_SAMPLE if noise else 0
+        self._to_noise = Resampler(input_rate_hz, clean_rate_hz)
+        self._to_stt = Resampler(clean_rate_hz, stt_rate_hz)
+        self._clean_rate_hz = clean_rate_hz
+        self._clock_ms = clock_ms
+        self._post = post
+        self._trouble = trouble
+        self._backlog_bytes = _bytes(BACKLOG_MS, input_rate_hz)
+        self._pre_roll_bytes = _bytes(PRE_ROLL_MS, stt_rate_hz)
+        self._kept_bytes = _bytes(KEPT_MS, stt_rate_hz)
+        self._pending = bytearray()
+        self._arrived_ms = 0
+        self._there_is_audio = asyncio.Event()
+        self._there_is_room = asyncio.Event()
+        self._there_is_room.set()
+        self._noisy = bytearray()
+        self._windows = bytearray()
+        self._heard = bytearray()
+        self._feed: Callable[[bytes], None] | None = None
+        self._use(vad)
+
+    def _use(self, vad: VoiceActivity) -> None:
+        self._vad: VadStream = vad.open()
+        self._to_vad = Resampler(self._clean_rate_hz, vad.rate_hz)
+        self._window_bytes = vad.window_samples * BYTES_PER_SAMPLE
+        self._window_ms = vad.window_samples * 1000 // vad.rate_hz
+        self._windows.clear()
+
+    async def push(self, pcm: bytes) -> None:
+        """Take audio of any length; returns at once unless 2 s are waiting. An odd byte waits for the next."""
+        view = memoryview(pcm)
+        while view:
+            part, view = view[: self._backlog_bytes], view[self._backlog_bytes :]
+            await self._there_is_room.wait()
+            self._pending += part
+            self._arrived_ms = self._clock_ms()
+            self._there_is_audio.set()
+            if len(self._pending) >= self._backlog_bytes:
+                self._there_is_room.clear()
+
+    def feed_to(self, feed: Callable[[bytes], None], *, again: bool) -> None:
+        """Hand over the pre-roll, or the whole utterance ``again``, and from now on everything, in order."""
+        if not again:
+            del self._heard[: -self._pre_roll_bytes]
+        self._feed = feed
+        feed(bytes(self._heard))
+
+    def stop_feeding(self) -> None:
+        self._feed = None
+
+    def last(self, audio_ms: int, rate_hz: int) -> bytes:
+        """The last so many ms of the utterance."""
+        return bytes(self._heard[-_bytes(audio_ms, rate_hz) :]) if audio_ms else b""
+
+    async def run(self) -> None:
+        while True:
+            await self._there_is_audio.wait()
+            self._there_is_audio.clear()
+            whole = len(self._pending) & ~1
+            pcm, arrived_ms = bytes(self._pending[:whole]), self._arrived_ms
+            del self._pending[:whole]
+            self._there_is_room.set()
+            clean = self._clean(pcm)
+            if not clean:
+                continue
+            self._hear(self._to_stt.process(clean))
+            self._windows += self._to_vad.process(clean)
+            while len(self._windows) >= self._window_bytes:
+                window = bytes(self._windows[: self._window_bytes])
+                del self._windows[: self._window_bytes]
+                self._post(Heard(self._window_ms, await self._detect(window), arrived_ms))
+
+    def close(self) -> None:
+        self.stop_feeding()
+        self._vad.close()
+        if self._noise:
+            self._noise.close()
+
+    def _clean(self, pcm: bytes) -> bytes:
+        pcm = self._to_noise.process(pcm)
+        if self._noise is None:
+            return pcm
+        self._noisy += pcm
+        size = self._noise_frame_bytes
+        whole = len(self._noisy) - len(self._noisy) % size
+        try:
+            clean = b"".join([self._noise.process(bytes(self._noisy[at : at + size])) for at in range(0, whole, size)])
+        except ProviderError as error:
+            self._trouble("noise", error)
+            self._noise.close()
+            self._noise = None
+            clean, whole = bytes(self._noisy), len(self._noisy)
+        del self._noisy[:whole]
+        return clean
+
+    def _hear(self, pcm: bytes) -> None:
+        self._heard += pcm
+        limit = self._kept_bytes if self._feed else self._pre_roll_bytes
+        if len(self._heard) > limit:
+            del self._heard[:-limit]
+        if self._feed:
+            self._feed(pcm)
+
+    async def _detect(self, window: bytes) -> float:
+        try:
+            return await self._vad.detect(window)
+        except ProviderError as error:
+            self._trouble("vad", error)
+            self._vad.close()
+            self._use(Energy())
+            return 0.0
+
+
+def _bytes(duration_ms: int, rate_hz: int) -> int:
+    return duration_ms * rate_hz // 1000 * BYTES_PER_SAMPLE

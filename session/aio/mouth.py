@@ -1,0 +1,126 @@
+"""A session's audio on its way out: the pacer, driven by the shared media clock, into a transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from session.aio.media_clock import MediaClock
+from session.pacer import FRAME_MS, Pacer
+from session.transport import Transport
+
+__all__ = ("FrameCounts", "Mouth", "OutputQueue")
+
+
+@dataclass(slots=True)
+class FrameCounts:
+    """Frames of audio that went through, for all sessions that share the object. Plain numbers: they are touched for
+    every frame, and read when somebody asks."""
+
+    received: int = 0
+    sent: int = 0
+    late_sent: int = 0
+    dropped_sent: int = 0
+
+
+class Mouth:
+    """``played(turn_id, sent_samples, heard_samples)`` is called when the playout position moved."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        clock_ms: Callable[[], int],
+        played: Callable[[str, int, int], None],
+        frames: FrameCounts,
+    ) -> None:
+        self._transport = transport
+        self._clock_ms = clock_ms
+        self._played = played
+        self._frames = frames
+        self._pacer = Pacer(transport.rate_hz)
+        self._clock = MediaClock.of_running_loop()
+        self._turn_id = ""
+        self._told = (0, 0)
+
+    def queue(self, pcm: bytes) -> None:
+        self._pacer.push(pcm)
+        if self._pacer.playing:
+            self._run()
+
+    def play(self, turn_id: str) -> None:
+        self._turn_id = turn_id
+        self._pacer.play(self._clock_ms())
+        self._run()
+
+    def pause(self) -> None:
+        self._pacer.pause()
+
+    def clear(self, *, at_listener: bool) -> None:
+        self._pacer.clear()
+        self._told = (0, 0)
+        if at_listener:
+            self._transport.clear()
+
+    def report(self, played_ms: int) -> None:
+        self._pacer.report(played_ms)
+        self._tick(self._clock_ms())
+
+    def close(self) -> None:
+        self._clock.remove(self._tick)
+
+    def _run(self) -> None:
+        """The first frames go at once, the others by the clock."""
+        self._tick(self._clock_ms())
+        if not self._pacer.at_rest:
+            self._clock.add(self._tick)
+
+    def _tick(self, now_ms: int) -> None:
+        late_before = self._pacer.late_frames
+        frames = self._pacer.tick(now_ms)
+        for frame in frames:
+            self._transport.send_audio(frame)
+        self._frames.sent += len(frames)
+        self._frames.late_sent += self._pacer.late_frames - late_before
+        position = (self._pacer.sent_samples, self._pacer.heard_samples(now_ms))
+        if self._pacer.at_rest:
+            self._clock.remove(self._tick)
+        if position != self._told:
+            self._told = position
+            self._played(self._turn_id, *position)
+
+
+class OutputQueue:
+    """The transport of a session that has none: whoever iterates over ``frames()`` hears it.
+
+    Holds 10 s; when nobody listens for longer, the oldest audio goes first.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self.rate_hz = rate_hz
+        self._frames: deque[bytes] = deque(maxlen=10_000 // FRAME_MS)
+        self._changed = asyncio.Event()
+        self._open = True
+
+    def send_audio(self, frame: bytes) -> None:
+        self._frames.append(frame)
+        self._changed.set()
+
+    def clear(self) -> None:
+        self._frames.clear()
+
+    async def aclose(self) -> None:
+        self._open = False
+        self._changed.set()
+
+    def reopen(self) -> None:
+        self._open = True
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        while self._open or self._frames:
+            while self._frames:
+                yield self._frames.popleft()
+            self._changed.clear()
+            if self._open:
+                await self._changed.wait()

@@ -1,0 +1,183 @@
+"""One coroutine per job: a provider's stream in, events out.
+
+Here is the edge to code that is not ours. Whatever a provider raises becomes a ``Failed`` event; nothing gets past.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Literal
+
+from providers.api import (
+    Agent,
+    AgentRequest,
+    AgentText,
+    SpeechOptions,
+    SttStream,
+    TextToSpeech,
+    TurnDetector,
+    TurnSoFar,
+    WordTiming,
+)
+from providers.audio import sample_count
+from providers.errors import ProviderError
+from providers.resample import Resampler
+from session.events import (
+    AgentDid,
+    AgentFinished,
+    AgentSaid,
+    Event,
+    Failed,
+    Judged,
+    Spoken,
+    SpokenWhole,
+    Transcribed,
+)
+from session.notices import ProviderCalled
+
+__all__ = ("Stages",)
+
+logger = logging.getLogger(__name__)
+
+CallKind = Literal["stt", "tts", "turn", "agent"]
+
+
+class _Call:
+    """One request to a provider: how long its first result took, and how it ended, told once."""
+
+    def __init__(
+        self, kind: CallKind, provider: str, clock_ms: Callable[[], int], tell: Callable[[ProviderCalled], None]
+    ) -> None:
+        self._kind: CallKind = kind
+        self._provider = provider
+        self._clock_ms = clock_ms
+        self._tell = tell
+        self._since_ms = clock_ms()
+        self._latency_ms: int | None = None
+
+    def first_result(self) -> None:
+        if self._latency_ms is None:
+            self._latency_ms = self._clock_ms() - self._since_ms
+
+    def over(self, error: str | None = None) -> None:
+        self.first_result()
+        self._tell(ProviderCalled(self._kind, self._provider, self._latency_ms or 0, error))
+
+
+class Stages:
+    """``queue_audio`` takes what was synthesised, at ``output_rate_hz``, before the engine is told of it."""
+
+    def __init__(
+        self,
+        *,
+        post: Callable[[Event], None],
+        tell: Callable[[ProviderCalled], None],
+        clock_ms: Callable[[], int],
+        queue_audio: Callable[[bytes], None],
+        output_rate_hz: int,
+    ) -> None:
+        self._post = post
+        self._tell = tell
+        self._clock_ms = clock_ms
+        self._queue_audio = queue_audio
+        self._output_rate_hz = output_rate_hz
+        self._finals: dict[int, deque[_Call]] = {}
+
+    def finalise(self, job: int, provider: str, stream: SttStream) -> None:
+        self._finals.setdefault(job, deque()).append(self._call("stt", provider))
+        stream.finalise()
+
+    async def transcribe(self, job: int, provider: str, stream: SttStream) -> None:
+        """Each final that was asked for is a request of its own."""
+
+        async def work() -> None:
+            async for transcript in stream:
+                if transcript.final and self._finals.get(job):
+                    self._finals[job].popleft().over()
+                self._post(
+                    Transcribed(job, transcript.text, transcript.final, transcript.language, transcript.confidence)
+                )
+
+        try:
+            error = await self._guard(job, work())
+            if error:
+                self._call("stt", provider).over(error)
+        finally:
+            self._finals.pop(job, None)
+            await stream.aclose()
+
+    async def refused(self, job: int, provider: str, error: ProviderError) -> None:
+        """A stream that could not even be opened fails as one that broke."""
+
+        async def work() -> None:
+            raise error
+
+        self._call("stt", provider).over(await self._guard(job, work()))
+
+    async def judge(self, job: int, detector: TurnDetector, turn: TurnSoFar) -> None:
+        call = self._call("turn", detector.name)
+
+        async def work() -> None:
+            probability = await detector.judge(turn)
+            self._post(Judged(job, probability))
+
+        call.over(await self._guard(job, work()))
+
+    async def ask(self, job: int, agent: Agent, request: AgentRequest) -> None:
+        call = self._call("agent", agent.name)
+
+        async def work() -> None:
+            async with aclosing(agent.ask(request)) as outputs:
+                async for output in outputs:
+                    call.first_result()
+                    if isinstance(output, AgentText):
+                        self._post(AgentSaid(job, output.delta))
+                    else:
+                        self._post(AgentDid(job, output.action, output.to, output.digits))
+            self._post(AgentFinished(job))
+
+        call.over(await self._guard(job, work()))
+
+    async def say(self, job: int, tts: TextToSpeech, text: str, options: SpeechOptions) -> None:
+        call = self._call("tts", tts.name)
+        to_output = Resampler(tts.rate_hz, self._output_rate_hz)
+
+        async def work() -> None:
+            async with aclosing(tts.synthesise(text, options)) as chunks:
+                async for chunk in chunks:
+                    call.first_result()
+                    words = tuple(
+                        replace(word, end_sample=word.end_sample * self._output_rate_hz // tts.rate_hz)
+                        for word in chunk.words
+                    )
+                    self._queue(job, to_output.process(chunk.pcm), words)
+            self._queue(job, to_output.process(b"", last=True))
+            self._post(SpokenWhole(job))
+
+        call.over(await self._guard(job, work()))
+
+    def _queue(self, job: int, pcm: bytes, words: tuple[WordTiming, ...] = ()) -> None:
+        if pcm or words:
+            self._queue_audio(pcm)
+            self._post(Spoken(job, sample_count(pcm), words))
+
+    def _call(self, kind: CallKind, provider: str) -> _Call:
+        return _Call(kind, provider, self._clock_ms, self._tell)
+
+    async def _guard(self, job: int, work: Awaitable[None]) -> str | None:
+        """The code of what went wrong, once the engine was told."""
+        try:
+            await work
+        except ProviderError as error:
+            self._post(Failed(job, str(error), error.retryable, random.random()))  # noqa: S311 -- jitter is no secret
+            return error.code
+        except Exception as error:  # a provider is somebody else's code: its mistakes must not end the call
+            logger.exception("a provider raised what its contract does not allow")
+            self._post(Failed(job, f"{type(error).__name__}: {error}", retryable=False))
+            return "internal_error"
+        return None

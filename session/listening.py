@@ -1,0 +1,220 @@
+"""The user's turn: from the first sound to the silence that ends it.
+
+The transcription runs while they speak. Its final is asked for at the onset of silence, the turn detector judges it
+when it comes, and how long the silence must last follows from the verdict. Speech that goes on voids both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from providers.api import Message
+from session.commands import Feed, Finalise, JudgeTurn
+from session.config import SessionConfig
+from session.desk import Desk
+from session.endpointing import FINALISE_AFTER_MS, Hearing, wait_ms
+from session.events import Failed, Heard, Judged, Transcribed
+from session.notices import SpeechStarted, SpeechStopped, TranscriptChanged
+from session.recovery import retry_delay_ms
+
+__all__ = ("Listener", "UserTurn")
+
+AUDIO_GAP_MS = 400
+"""A caller whose audio stops coming (muted, or gone) is taken to be silent after this; else a turn would never end."""
+
+
+@dataclass(slots=True)
+class UserTurn:
+    """``before``: what they had said already, in a turn that this one goes on with; ``replaces``: that turn, where the
+    agent was asked it."""
+
+    turn_id: str
+    before: str = ""
+    replaces: str | None = None
+    spoken: str = ""
+    told: str = ""
+    language: str | None = None
+    confidence: float | None = None
+    voiced_ms: int = 0
+    last_voiced_arrived_ms: int | None = None
+    asked_ms: int | None = None
+    stt_ms: int | None = None
+    asked_finals: int = 0
+    received_finals: int = 0
+    verdict: float | None = None
+    failed: str | None = None
+    overlong: bool = False
+    tries: int = 1
+
+    @property
+    def text(self) -> str:
+        return f"{self.before} {self.spoken}".strip()
+
+
+class Listener:
+    """Holds the open turn, if any. It never decides about a reply: the engine does."""
+
+    def __init__(self, desk: Desk, config: SessionConfig, *, detects_turns: bool) -> None:
+        self.hearing = Hearing()
+        self.turn: UserTurn | None = None
+        self._desk = desk
+        self._config = config
+        self._detects_turns = detects_turns
+        self._stt_job: int | None = None
+        self._judge_job: int | None = None
+        self._quiet = False
+
+    @property
+    def finals_are_in(self) -> bool:
+        """Whether the text of the turn covers everything that was said in it."""
+        turn = self.turn
+        if turn is None:
+            return False
+        return turn.failed is not None or (self._quiet and turn.received_finals == turn.asked_finals)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the turn is over: silence for as long as the verdict asks, and the final transcript is there."""
+        if self.turn is None or not self.finals_are_in:
+            return False
+        if self.turn.overlong:
+            return True
+        if not self.turn.spoken:
+            return self.hearing.silence_ms >= self._config.endpointing.minimum_silence_ms
+        return self.hearing.silence_ms >= wait_ms(self._config.endpointing, self.turn.verdict)
+
+    def hear(self, heard: Heard, carried: UserTurn | None) -> bool:
+        """The next window. True when speech begins: unless a turn is open it opens one, or goes on with ``carried``."""
+        begins = self.hearing.hear(heard)
+        if begins:
+            self._desk.tell(SpeechStarted(self.hearing.onset_ms))
+            if self.turn is None:
+                self._open(carried)
+        turn = self.turn
+        if turn is None:
+            return begins
+        self._desk.deadlines.set("audio_gap", self._desk.now_ms + AUDIO_GAP_MS)
+        if not self.hearing.speaking:
+            return begins
+        if self.hearing.voiced_now:
+            turn.voiced_ms += self.hearing.voiced_ms if begins else heard.span_ms
+            turn.last_voiced_arrived_ms = heard.arrived_ms
+            if turn.voiced_ms >= self._config.max_utterance_ms:
+                self._end_overlong(turn)
+            else:
+                self._void_final(turn)
+        else:
+            self._silence(turn)
+        return begins
+
+    def gap(self) -> None:
+        """No audio came: it counts as silence."""
+        if self.turn is not None:
+            self.hear(Heard(AUDIO_GAP_MS, 0.0, self._desk.now_ms), None)
+
+    def transcribed(self, event: Transcribed, history: tuple[Message, ...]) -> None:
+        turn = self.turn
+        if turn is None:
+            return
+        if event.final:
+            turn.received_finals += 1
+            self._desk.deadlines.clear("final")
+        turn.spoken, turn.language, turn.confidence = event.text.strip(), event.language, event.confidence
+        if turn.text != turn.told and turn.text:
+            turn.told = turn.text
+            self._desk.tell(TranscriptChanged(turn.turn_id, turn.text, False, turn.language, turn.confidence))  # noqa: FBT003 -- an interim
+        if event.final and self.finals_are_in:
+            turn.stt_ms = None if turn.asked_ms is None else self._desk.now_ms - turn.asked_ms
+            if self._detects_turns and turn.spoken:
+                self._judge_job = self._desk.open("turn")
+                self._desk.give(JudgeTurn(self._judge_job, turn.text, turn.language, history))
+
+    def judged(self, event: Judged) -> None:
+        self._desk.close(event.job)
+        if self.turn is not None:
+            self.turn.verdict = event.probability
+
+    def failed(self, event: Failed) -> None:
+        """The transcription failed: once more from the start of the utterance, or the turn keeps what it has."""
+        self._desk.close(event.job)
+        self._desk.deadlines.clear("final")
+        if self.turn is None:
+            return
+        delay_ms = retry_delay_ms(
+            attempt=self.turn.tries,
+            max_retries=self._config.max_retries,
+            first_delay_ms=self._config.retry_delay_ms,
+            retryable=event.retryable,
+            jitter=event.jitter,
+        )
+        if delay_ms is None or delay_ms > self._config.stt_timeout_ms:
+            self.turn.failed = event.message
+        else:
+            self._desk.deadlines.set("retry_stt", self._desk.now_ms + delay_ms)
+
+    def final_is_late(self) -> None:
+        if self.turn is not None:
+            self._desk.cancel(self._stt_job)
+            self.turn.failed = f"no final transcript within {self._config.stt_timeout_ms} ms"
+
+    def retry(self) -> None:
+        turn = self.turn
+        if turn is None:
+            return
+        turn.tries += 1
+        turn.asked_finals = turn.received_finals = 0
+        self._stt_job = self._desk.open("stt")
+        self._desk.give(Feed(self._stt_job, again=True))
+        if self._quiet:
+            self._finalise(turn)
+
+    def take(self) -> UserTurn | None:
+        """Close the turn and hand it over; later sound is another turn."""
+        turn, self.turn = self.turn, None
+        self._desk.cancel(self._stt_job)
+        self._desk.cancel(self._judge_job)
+        self._desk.deadlines.clear("audio_gap", "final", "retry_stt")
+        self._stt_job = self._judge_job = None
+        self._quiet = False
+        if self.hearing.speaking:
+            self._stop()
+        return turn
+
+    def _open(self, carried: UserTurn | None) -> None:
+        self.turn = carried or UserTurn(self._desk.next_turn_id())
+        self._quiet = False
+        self._stt_job = self._desk.open("stt")
+        self._desk.give(Feed(self._stt_job))
+
+    def _silence(self, turn: UserTurn) -> None:
+        if self.hearing.silence_ms >= FINALISE_AFTER_MS and not self._quiet:
+            self._quiet = True
+            self._finalise(turn)
+        if self.hearing.silence_ms >= self._config.endpointing.minimum_silence_ms:
+            self._stop()
+
+    def _stop(self) -> None:
+        self.hearing.stop()
+        self._desk.tell(SpeechStopped(self.hearing.last_voiced_ms))
+
+    def _finalise(self, turn: UserTurn) -> None:
+        if self._stt_job is None or self._desk.stage(self._stt_job) is None:
+            return
+        turn.asked_finals += 1
+        turn.asked_ms = self._desk.now_ms
+        self._desk.deadlines.set("final", self._desk.now_ms + self._config.stt_timeout_ms)
+        self._desk.give(Finalise(self._stt_job))
+
+    def _void_final(self, turn: UserTurn) -> None:
+        if self._quiet:
+            self._quiet = False
+            turn.verdict = None
+            self._desk.cancel(self._judge_job)
+            self._desk.deadlines.clear("final")
+
+    def _end_overlong(self, turn: UserTurn) -> None:
+        """They may say no more in this turn: the final is asked for at once, and ends it."""
+        turn.overlong = True
+        if not self._quiet:
+            self._quiet = True
+            self._finalise(turn)

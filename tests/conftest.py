@@ -1,0 +1,22 @@
+"""What holds for every test: nothing blocks the event loop, and hypothesis finds the same examples on every machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import blockbuster_ctx
+from hypothesis import settings
+
+# The suite says the same today and tomorrow; HYPOTHESIS_PROFILE=explore looks for new examples, for longer.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def blocking_calls_fail() -> Iterator[None]:
+    """A call of ours that blocks while a loop runs in its thread (a file, a socket, a lock, ``time.sleep``) raises."""
+    with blockbuster_ctx(["app", "providers", "session"]):
+        yield
