@@ -116,8 +116,8 @@ class Gate:
         origin = headers.get("origin", "").lower()
         if not origin or origin in self._origins:
             return
-        parts = urlsplit(origin)
-        if parts.netloc != host.lower() and not is_loopback(_hostname(origin)):
+        same = origin.partition("://")[2] == host.lower()
+        if not same and not is_loopback(_hostname(origin)):
             raise Forbidden
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,37 +20,35 @@ __all__ = ("check_all", "show_providers")
 def check_all(settings: Settings, console: Console | None = None) -> int:
     """Make and warm up every configured provider. The exit code: 1 when any failed."""
     console = console or Console(soft_wrap=True, highlight=False)
-    failures = asyncio.run(_check_all(settings, console))
-    if failures:
-        console.print(f"{failures} of the configured providers will not work")
-    return 1 if failures else 0
-
-
-async def _check_all(settings: Settings, console: Console) -> int:
     failures = 0
     for choice in choices(settings):
-        mistakes = await _check(choice)
+        mistakes = _mistakes(choice)
         verdict = "[red]failed[/]" if mistakes else "[green]ok[/]"
         console.print(f"{choice.kind:6} {escape(choice.name):12} {verdict}")
         for line in mistakes:
             console.print(f"       {escape(line)}")
         failures += bool(mistakes)
-    return failures
+    if failures:
+        console.print(f"{failures} of the configured providers will not work")
+    return 1 if failures else 0
 
 
-async def _check(choice: Choice) -> list[str]:
+def _mistakes(choice: Choice) -> list[str]:
     """What is wrong, and where the provider knows it, how to mend it."""
     try:
         provider = choice.make()
-        if provider is None:
-            return []
-        try:
-            await provider.warm_up()
-        finally:
-            await provider.aclose()
+        if provider is not None:
+            asyncio.run(_warm_up(provider))
     except ProviderError as error:
         return str(error).splitlines()
     return []
+
+
+async def _warm_up(provider: Any) -> None:
+    try:
+        await provider.warm_up()
+    finally:
+        await provider.aclose()
 
 
 def show_providers(console: Console | None = None) -> None:

@@ -7,6 +7,12 @@ from dataclasses import dataclass, field
 
 __all__ = ("Conversation", "Turn", "describe_latency")
 
+_GREETING_MS = 1_000
+"""An agent that greets has begun by then."""
+
+_BREATH_MS = 300
+"""Between the end of the greeting and the first word."""
+
 _SETTLED_MS = 1_500
 """After a reply: long enough that a further turn would have shown itself."""
 
@@ -75,10 +81,19 @@ class Conversation:
         """Whether nothing more is to be expected, when the last of the recording was sent at ``sent_all_ms``."""
         if self.ended is not None:
             return True
-        if self._open_replies or self.state in ("processing", "speaking"):
+        if self._answering():
             return False
         quiet_ms = now_ms - max(self._active_ms, sent_all_ms)
         return quiet_ms >= (_UNDECIDED_MS if self._undecided else _SETTLED_MS)
+
+    def greeted(self, now_ms: int) -> bool:
+        """Whether the agent has said its greeting, or has none."""
+        if self._answering():
+            return False
+        return now_ms >= (self._active_ms + _BREATH_MS if self.turns else _GREETING_MS)
+
+    def _answering(self) -> bool:
+        return bool(self._open_replies) or self.state in ("processing", "speaking")
 
     def summary(self) -> dict[str, object]:
         return {

@@ -65,7 +65,8 @@ class Edge:
         await self.parts.aclose()
 
 
-def _edge_of(connection: HTTPConnection) -> Edge:
+async def _edge_of(connection: HTTPConnection) -> Edge:
+    """A coroutine, as all dependencies here: FastAPI calls plain functions in a thread."""
     edge = connection.app.state.edge
     assert isinstance(edge, Edge)  # noqa: S101 - create_app has put it there
     return edge
@@ -75,7 +76,7 @@ def identify(connection: HTTPConnection) -> Identity:
     """
     :raises Unauthorised: Forbidden: as ``Gate`` says.
     """
-    gate = _edge_of(connection).gate
+    gate: Gate = connection.app.state.edge.gate
     gate.check_origin(connection.headers)
     token = bearer(connection.headers, connection.query_params, connection.scope.get("subprotocols", []))
     address = connection.client.host if connection.client is not None else "unknown"

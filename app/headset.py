@@ -32,6 +32,8 @@ class Headset:
             raise HeadsetError("--mic needs sounddevice: pip install 'beluga-voice[mic]'") from None
         except OSError as error:
             raise HeadsetError(f"--mic needs the PortAudio library (apt install libportaudio2): {error}") from None
+        self.rate_hz = rate_hz
+        self.over = False
         self._said: asyncio.Queue[bytes] = asyncio.Queue(_QUEUED_FRAMES)
         self._playing = bytearray()
         self._paused = False
@@ -51,6 +53,9 @@ class Headset:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stream.close()
+
+    def begin(self) -> None:
+        """Whoever wears it speaks when they like."""
 
     async def frames(self) -> AsyncIterator[bytes]:
         while True:

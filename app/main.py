@@ -11,8 +11,8 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import FileResponse
-from starlette.routing import WebSocketRoute
+from fastapi.responses import HTMLResponse
+from starlette.routing import Route, WebSocketRoute
 
 from app import logs, parts, problems
 from app.admission import Admission
@@ -43,7 +43,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     app.include_router(sessions.router)
     app.router.routes.append(WebSocketRoute("/v1/ws", AudioSocket(edge), name="audio_socket"))
-    app.add_api_route("/", _page, include_in_schema=False, response_class=FileResponse)
+    page = HTMLResponse(PAGE.read_text("utf-8"))
+    app.router.routes.append(Route("/", page))
     app.add_middleware(BodyLimit, max_bytes=MAX_MESSAGE_BYTES)
     if settings.auth.allowed_origins:
         app.add_middleware(
@@ -84,7 +85,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         running.cancel()
         await asyncio.wait([running])
         await edge.aclose()
-
-
-async def _page() -> FileResponse:
-    return FileResponse(PAGE)

@@ -6,11 +6,12 @@ Streams a recording (or the microphone) in real time, shows what the server hear
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import signal
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Protocol
@@ -29,10 +30,11 @@ from app.timeline import Timeline
 from app.wav import Recording, WavError, read_wav, write_wav
 from providers.resample import Resampler
 
-__all__ = ("Call", "Outcome", "TalkError", "file_frames", "talk", "talk_command")
+__all__ = ("Call", "FileSource", "Outcome", "TalkError", "talk", "talk_command")
 
 _RATES_HZ = (8_000, 16_000, 24_000, 48_000)
 _FRAME_MS = 20
+_MICROPHONE_HZ = 16_000
 _CLOSING_S = 5.0
 
 
@@ -42,11 +44,9 @@ class TalkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """``recording_ms`` is None for a microphone: the call then goes on until it is stopped."""
+    """``wait_ms``: the longest to stay after the last word was said."""
 
     url: str
-    rate_hz: int
-    recording_ms: int | None = None
     token: str | None = None
     wait_ms: int = 30_000
 
@@ -61,6 +61,19 @@ class Outcome:
     @property
     def fine(self) -> bool:
         return not self.conversation.failed and self.close_code == 1000
+
+
+class Source(Protocol):
+    """Who speaks: frames of 20 ms, signed 16-bit little-endian mono at ``rate_hz``, each on its time."""
+
+    rate_hz: int
+    over: bool
+    """Nothing but silence comes from now on. For a microphone, never."""
+
+    def begin(self) -> None:
+        """The agent has greeted: until now it was to be silent."""
+
+    def frames(self) -> AsyncIterator[bytes]: ...
 
 
 class Speaker(Protocol):
@@ -80,14 +93,14 @@ Show = Callable[[Conversation, Mapping[str, object], str | None, int], None]
 
 
 async def talk(
-    call: Call, frames: AsyncIterator[bytes], show: Show, stopping: asyncio.Event, speaker: Speaker | None = None
+    call: Call, source: Source, show: Show, stopping: asyncio.Event, speaker: Speaker | None = None
 ) -> Outcome:
     """Make the call and stay in it until the recording was answered, ``stopping`` is set, or the server ends it.
 
     :raises TalkError: when no connection comes about.
     """
     async with await _connect(call) as socket:
-        return await _Talk(call, socket, show, speaker).run(frames, stopping)
+        return await _Talk(call, socket, source, show, speaker).run(stopping)
 
 
 async def _connect(call: Call) -> ClientConnection:
@@ -109,18 +122,23 @@ async def _connect(call: Call) -> ClientConnection:
 class _Talk:
     """One call: a task that sends, while this one receives."""
 
-    def __init__(self, call: Call, socket: ClientConnection, show: Show, speaker: Speaker | None) -> None:
+    def __init__(
+        self, call: Call, socket: ClientConnection, source: Source, show: Show, speaker: Speaker | None
+    ) -> None:
         self._call = call
         self._socket = socket
+        self._source = source
         self._show = show
         self._speaker = speaker
         self._conversation = Conversation()
-        self._timeline = Timeline(call.rate_hz)
+        self._timeline = Timeline(source.rate_hz)
         self._ready = asyncio.Event()
         self._began_s = 0.0
+        self._begun = False
+        self._said_all_ms: int | None = None
 
-    async def run(self, frames: AsyncIterator[bytes], stopping: asyncio.Event) -> Outcome:
-        sender = asyncio.create_task(self._send(frames, stopping))
+    async def run(self, stopping: asyncio.Event) -> Outcome:
+        sender = asyncio.create_task(self._send(stopping))
         try:
             async for message in self._socket:
                 self._take(message)
@@ -132,12 +150,12 @@ class _Talk:
                 await sender
         return Outcome(self._conversation, self._timeline, self._socket.close_code, self._socket.close_reason or "")
 
-    async def _send(self, frames: AsyncIterator[bytes], stopping: asyncio.Event) -> None:
-        audio = {"encoding": "pcm_s16le", "sample_rate": self._call.rate_hz}
+    async def _send(self, stopping: asyncio.Event) -> None:
+        audio = {"encoding": "pcm_s16le", "sample_rate": self._source.rate_hz}
         await self._socket.send(json.dumps({"type": "start", "audio": audio, "output": audio}))
         await self._ready.wait()
-        async for frame in frames:
-            if stopping.is_set() or self._over():
+        async for frame in self._source.frames():
+            if stopping.is_set() or self._over(self._now_ms()):
                 break
             await self._socket.send(frame)
         await self._socket.send('{"type": "stop"}')
@@ -145,17 +163,20 @@ class _Talk:
             await asyncio.wait_for(self._socket.wait_closed(), _CLOSING_S)
         await self._socket.close()
 
-    def _over(self) -> bool:
-        sent_all_ms = self._call.recording_ms
-        if sent_all_ms is None:
+    def _over(self, now_ms: int) -> bool:
+        """Whether to hang up. Lets the recording begin when the agent has greeted, and notes when it ended."""
+        if not self._begun and self._conversation.greeted(now_ms):
+            self._begun = True
+            self._source.begin()
+        if not self._source.over:
             return self._conversation.ended is not None
-        now_ms = self._now_ms()
-        return now_ms >= sent_all_ms and (
-            now_ms >= sent_all_ms + self._call.wait_ms or self._conversation.finished(now_ms, sent_all_ms)
-        )
+        if self._said_all_ms is None:
+            self._said_all_ms = now_ms
+        waited_ms = now_ms - self._said_all_ms
+        return waited_ms >= self._call.wait_ms or self._conversation.finished(now_ms, self._said_all_ms)
 
     def _now_ms(self) -> int:
-        """Since the server was ready and the first frame was sent."""
+        """Since the server was ready and the first frame was sent: the time of the reply's file, too."""
         return round((asyncio.get_running_loop().time() - self._began_s) * 1000) if self._ready.is_set() else 0
 
     def _take(self, raw: str | bytes) -> None:
@@ -186,18 +207,30 @@ class _Talk:
             {"clear": self._speaker.clear, "paused": self._speaker.pause, "resumed": self._speaker.resume}[change]()
 
 
-async def file_frames(recording: Recording) -> AsyncGenerator[bytes, None]:
-    """The recording in frames of 20 ms, each on its time by an absolute schedule, then silence for ever."""
-    loop = asyncio.get_running_loop()
-    size = recording.rate_hz * _FRAME_MS // 1000 * 2
-    silence = bytes(size)
-    began_s = loop.time()
-    count = 0
-    while True:
-        await asyncio.sleep(began_s + count * _FRAME_MS / 1000 - loop.time())
-        frame = recording.pcm[count * size : (count + 1) * size]
-        yield frame.ljust(size, b"\0") if frame else silence
-        count += 1
+class FileSource:
+    """A recording that is said once, after the greeting; silence before it and after it."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.rate_hz = recording.rate_hz
+        self.over = False
+        self._pcm = recording.pcm
+        self._begun = False
+
+    def begin(self) -> None:
+        self._begun = True
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        """By an absolute schedule: a frame that is late does not make the next one late."""
+        loop = asyncio.get_running_loop()
+        size = self.rate_hz * _FRAME_MS // 1000 * 2
+        began_s = loop.time()
+        said = 0
+        for count in itertools.count():
+            await asyncio.sleep(began_s + count * _FRAME_MS / 1000 - loop.time())
+            frame = self._pcm[said : said + size] if self._begun else b""
+            said += len(frame)
+            self.over = self._begun and said == len(self._pcm)
+            yield frame.ljust(size, b"\0")
 
 
 def show_json(_: Conversation, message: Mapping[str, object], __: str | None, at_ms: int) -> None:
@@ -227,13 +260,12 @@ def _sendable(recording: Recording) -> Recording:
 
 
 async def _talk_from_file(call: Call, recording: Recording, show: Show) -> Outcome:
-    async with aclosing(file_frames(recording)) as frames:
-        return await talk(call, frames, show, _stop_on_interrupt())
+    return await talk(call, FileSource(recording), show, _stop_on_interrupt())
 
 
 async def _talk_from_microphone(call: Call, show: Show) -> Outcome:
-    with Headset(call.rate_hz) as headset:
-        return await talk(call, headset.frames(), show, _stop_on_interrupt(), headset)
+    with Headset(_MICROPHONE_HZ) as headset:
+        return await talk(call, headset, show, _stop_on_interrupt(), headset)
 
 
 def _stop_on_interrupt() -> asyncio.Event:
@@ -267,8 +299,7 @@ def talk_command(  # noqa: PLR0913  # the options of a command line
         raise _fail("give either a WAV file or --mic", 2)
     try:
         recording = _sendable(read_wav(file)) if file else None
-        rate_hz, duration_ms = (recording.rate_hz, recording.duration_ms) if recording else (16_000, None)
-        outcome = _run(Call(url, rate_hz, duration_ms, token, round(wait * 1000)), recording, json_lines=json_lines)
+        outcome = _run(Call(url, token, round(wait * 1000)), recording, json_lines=json_lines)
         if out:
             write_wav(out, Recording(outcome.timeline.audio(compact=compact), outcome.timeline.rate_hz))
     except (WavError, InvalidURI) as error:

@@ -11,10 +11,10 @@ import statistics
 import time
 from collections.abc import Callable
 
+from session.commands import Say
 from session.config import SayOptions, SessionConfig
 from session.engine import Engine
 from session.events import Event, Heard, Played, SayAsked, Spoken, SpokenWhole, Started
-from session.commands import Say
 from tests.sim.caller import Caller, Utterance
 from tests.sim.weather import Weather
 from tests.sim.world import World

@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass, field
+from typing import cast
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -99,9 +100,8 @@ class CallerProtocol(asyncio.Protocol):
         self.speaking = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self.transport = transport
-        transport.write(
+        self.transport = cast("asyncio.WriteTransport", transport)  # uvloop's does not say so
+        self.transport.write(
             f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
         )
@@ -186,7 +186,7 @@ async def run(url: str, count: int, mode: str, seconds: float) -> None:
             return CallerProtocol(talk, offset, where.path, ready, figures)
 
         _, protocol = await loop.create_connection(make, host, port)
-        await ready
+        await asyncio.wait_for(ready, 10)
         callers.append(protocol)
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)

@@ -44,7 +44,7 @@ BECKETT = _sentences(
     (3_450, 4_110, "No matter.", ()),
     (4_800, 5_520, "Try again.", ()),
     (6_600, 7_400, "Fail again.", ()),
-    (8_150, 9_100, "Fail better.", ()),
+    (8_150, 8_880, "Fail better.", ()),
 )
 TWO_CITIES = _sentences(
     "two_cities.wav",

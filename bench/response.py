@@ -110,13 +110,13 @@ class Line:
         return Measured(
             utterance,
             tuple(dict.fromkeys(_pause_before((at_s - first_s) * 1000, utterance) for at_s in early)),
-            math.nan if answered_s is None else (answered_s - over_s) * 1000,
+            math.nan if early or answered_s is None else (answered_s - over_s) * 1000,
             self.heard.latency_ms,
             " ".join(text for _, text in self.heard.finals),
         )
 
     def _answered_s(self, over_s: float) -> float | None:
-        """When the audio of the answer began: the first frame, or (a wrong reply ran into the end) the last."""
+        """When the audio of the answer began. A wrong reply may have begun before: its times are not counted."""
         first_s = self.heard.first_audio_s
         return first_s if first_s is not None and self.heard.last_audio_s >= over_s else None
 

@@ -32,8 +32,10 @@ def is_backchannel(rules: Interruption, text: str) -> bool:
 
 
 def _only(spoken: list[str], phrases: Iterable[str]) -> bool:
-    """Whether ``spoken`` is nothing but ``phrases``, one after another; longer phrases are tried first."""
-    if not spoken:
-        return True
-    split = sorted((words(phrase) for phrase in phrases), key=len, reverse=True)
-    return any(phrase and spoken[: len(phrase)] == phrase and _only(spoken[len(phrase) :], phrases) for phrase in split)
+    """Whether ``spoken`` is nothing but ``phrases``, one after another."""
+    split = [words(phrase) for phrase in phrases]
+    reached = {0}
+    for at in range(len(spoken)):
+        if at in reached:
+            reached |= {at + len(phrase) for phrase in split if spoken[at : at + len(phrase)] == phrase}
+    return len(spoken) in reached

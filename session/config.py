@@ -7,6 +7,7 @@ It is kept as it was given; beside it, as ``timeout_ms`` and so on, are the whol
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol, get_args, runtime_checkable
@@ -161,7 +162,8 @@ class Interruption:
         _check_duration("interruption.pause_after", self.pause_after, "0ms", "5s")
         _check_duration("interruption.resume_after", self.resume_after, "0ms", "10s")
         _check_duration("interruption.protect_first", self.protect_first, "0ms", "60s")
-        if isinstance(self.backchannels, str) or not all(isinstance(word, str) for word in self.backchannels):
+        listed = isinstance(self.backchannels, Collection) and not isinstance(self.backchannels, str)
+        if not listed or not all(isinstance(phrase, str) for phrase in self.backchannels):
             raise _invalid("interruption.backchannels", self.backchannels, "a list of strings")
 
     @cached_property

@@ -26,7 +26,7 @@ __all__ = ("Conversation",)
 
 
 class Conversation:
-    """``waiting``: texts to be said. ``kept``: what the user said into a reply that went on, to be answered after it."""
+    """``waiting``: texts to be said. ``kept``: what the user said into a reply that went on; it is answered then."""
 
     def __init__(
         self, desk: Desk, config: SessionConfig, *, rate_hz: int, detects_turns: bool, state: SessionState

@@ -95,4 +95,4 @@ class Hearing:
     def stop(self) -> None:
         """The speech is over: what is voiced next is a new onset."""
         self.speaking = False
-        self._candidate_ms = None
+        self._candidate_ms = self._maybe_onset_ms = None

@@ -66,7 +66,7 @@ class Floor:
             return
         if reply.audible:
             self._desk.tell(ReplyCleared(reply.turn_id))
-        if self._has_agent and reply.ask is not None:
+        if self._has_agent and reply.ask is not None and (reply.user_turn or reply.audible):
             heard_text = reply.playout.heard_text()
             history = self._conversation.history.messages
             self._desk.give(Notify("turn.interrupted", reply.turn_id, heard_text=heard_text, history=history))

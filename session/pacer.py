@@ -77,14 +77,15 @@ class Pacer:
         """The frames that are due by now. A last frame that is not full is filled up with silence."""
         frames: list[bytes] = []
         while self.playing and self._queue:
-            if self._dry:
-                self._dry = False
-                self._due_ms = max(self._due_ms, now_ms)
-            elif now_ms > self._due_ms:
-                self.late_frames += 1
-            # A frame that is not full waits for the rest until it must be heard.
+            if now_ms > self._due_ms:
+                # The listener ran dry: what follows is heard that much later, and nothing is sent in a burst.
+                if not self._dry:
+                    self.late_frames += -(-(now_ms - self._due_ms) // FRAME_MS)
+                self._due_ms = now_ms
+            self._dry = False
+            # A frame that is not full waits for the rest as long as there is another tick before it must be heard.
             full = len(self._queue) >= self._frame_bytes
-            if self._due_ms - (self._lead_ms if full else 0) > now_ms:
+            if self._due_ms - (self._lead_ms if full else FRAME_MS) > now_ms:
                 break
             frame = bytes(self._queue[: self._frame_bytes])
             del self._queue[: self._frame_bytes]

@@ -162,9 +162,9 @@ class Replier:
 
     def spoken(self, event: Spoken) -> None:
         reply = self.reply
-        if reply is None or reply.saying is None or event.samples <= 0:
+        if reply is None or reply.saying is None or not (event.samples > 0 or event.words):
             return
-        if not reply.first_audio:
+        if not reply.first_audio and event.samples > 0:
             reply.first_audio = True
             if reply.said_ms is not None:
                 reply.latency = replace(reply.latency, tts_ms=self._desk.now_ms - reply.said_ms)

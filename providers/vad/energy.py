@@ -37,7 +37,7 @@ class Energy:
         model_config = ConfigDict(frozen=True, extra="forbid")
 
         margin_db: float = Field(
-            default=12.0, ge=3.0, le=40.0, description="How far above the noise floor speech begins."
+            default=18.0, ge=3.0, le=40.0, description="How far above the quietest 20 ms of 3 s speech begins."
         )
         least_dbfs: float = Field(
             default=-55.0, ge=-80.0, le=0.0, description="What is quieter than this is never speech."

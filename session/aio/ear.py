@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from providers.api import NoiseFilter, VadStream, VoiceActivity
 from providers.audio import BYTES_PER_SAMPLE
-from providers.errors import ProviderError
 from providers.resample import Resampler
 from providers.vad.energy import Energy
 from session.events import Heard
@@ -30,8 +29,8 @@ KEPT_MS = 30_000
 class Ear:
     """``push`` takes audio, ``run`` works on it and posts a ``Heard`` for every window.
 
-    ``trouble`` is told of a noise canceller or detector that failed; the first is bypassed from then on, the
-    second replaced by the energy of the signal.
+    ``trouble`` is told of a noise canceller or detector that failed, in whatever way; the first is bypassed from then
+    on, the second replaced by the energy of the signal: a session that goes deaf would be worse.
     """
 
     def __init__(  # noqa: PLR0913 -- one argument for each thing it joins
@@ -43,7 +42,7 @@ class Ear:
         noise: NoiseFilter | None,
         clock_ms: Callable[[], int],
         post: Callable[[Heard], None],
-        trouble: Callable[[str, ProviderError], None],
+        trouble: Callable[[str, Exception], None],
     ) -> None:
         self._noise = noise.open() if noise else None
         clean_rate_hz = noise.rate_hz if noise else input_rate_hz
@@ -66,6 +65,7 @@ class Ear:
         self._windows = bytearray()
         self._heard = bytearray()
         self._feed: Callable[[bytes], None] | None = None
+        self._closed = False
         self._use(vad)
 
     def _use(self, vad: VoiceActivity) -> None:
@@ -76,11 +76,16 @@ class Ear:
         self._windows.clear()
 
     async def push(self, pcm: bytes) -> None:
-        """Take audio of any length; returns at once unless 2 s are waiting. An odd byte waits for the next."""
+        """Take audio of any length; returns at once unless 2 s are waiting. An odd byte waits for the next.
+
+        Whoever waits when the session ends is let go, and their audio is dropped.
+        """
         view = memoryview(pcm)
         while view:
             part, view = view[: self._backlog_bytes], view[self._backlog_bytes :]
             await self._there_is_room.wait()
+            if self._closed:
+                return
             self._pending += part
             self._arrived_ms = self._clock_ms()
             self._there_is_audio.set()
@@ -120,6 +125,8 @@ class Ear:
                 self._post(Heard(self._window_ms, await self._detect(window), arrived_ms))
 
     def close(self) -> None:
+        self._closed = True
+        self._there_is_room.set()
         self.stop_feeding()
         self._vad.close()
         if self._noise:
@@ -134,7 +141,7 @@ class Ear:
         whole = len(self._noisy) - len(self._noisy) % size
         try:
             clean = b"".join([self._noise.process(bytes(self._noisy[at : at + size])) for at in range(0, whole, size)])
-        except ProviderError as error:
+        except Exception as error:  # noqa: BLE001 -- a vendor's code, and a vendor's mistakes
             self._trouble("noise", error)
             self._noise.close()
             self._noise = None
@@ -153,7 +160,7 @@ class Ear:
     async def _detect(self, window: bytes) -> float:
         try:
             return await self._vad.detect(window)
-        except ProviderError as error:
+        except Exception as error:  # noqa: BLE001 -- as above
             self._trouble("vad", error)
             self._vad.close()
             self._use(Energy())

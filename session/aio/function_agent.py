@@ -33,8 +33,13 @@ class FunctionAgent:
         else:
             answer = await asyncio.to_thread(self._function, request.transcript)
         if isinstance(answer, AsyncIterable):
-            async for delta in answer:
-                yield AgentText(delta)
+            try:
+                async for delta in answer:
+                    if delta:
+                        yield AgentText(str(delta))
+            finally:
+                if isinstance(answer, AsyncGenerator):
+                    await answer.aclose()  # an answer that is abandoned ends now, not when it is collected
             return
         text = await answer if inspect.isawaitable(answer) else answer
         if text:

@@ -124,6 +124,18 @@ def test_it_is_over_when_the_server_ended_it() -> None:
     assert after(state("speaking"), {"type": "ended", "reason": "agent"}).finished(now_ms=100, sent_all_ms=5_000)
 
 
+def test_the_caller_waits_for_the_end_of_the_greeting() -> None:
+    greeting: Message = {"type": "reply", "turn_id": "1", "event": "started"}
+    greeted = after(state("speaking"), greeting, done("1", "Hello."), state("listening"))
+
+    assert not after(greeting).greeted(now_ms=5_000)
+    assert [False, True] == [greeted.greeted(now_ms) for now_ms in (599, 600)]
+
+
+def test_an_agent_that_does_not_greet_is_not_waited_for_long() -> None:
+    assert [False, True] == [after(state("listening")).greeted(now_ms) for now_ms in (999, 1_000)]
+
+
 def test_an_empty_transcript_and_an_unknown_message_show_nothing() -> None:
     assert [] == lines_of({**FINAL, "text": ""}, {"type": "novelty"}, {"no": "type"}, {"type": "reply"})
 

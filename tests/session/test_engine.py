@@ -60,12 +60,12 @@ def test_a_question_is_answered() -> None:
 
 
 def test_the_response_is_measured_from_the_last_voiced_sample_to_the_first_frame() -> None:
-    weather = Weather(stt_final_ms=(80,), verdicts=(0.95,), agent_first_ms=(50,), tts_first_ms=(90,))
+    weather = Weather(stt_final_ms=(30,), verdicts=(0.95,), agent_first_ms=(50,), tts_first_ms=(90,))
     world = World(Caller(Utterance(1_000, "what time is it")), weather).start().run_until(20_000)
     latency = world.replies()[0].latency
 
     assert 200 == latency.endpoint_ms
-    assert 80 == latency.stt_ms
+    assert 30 == latency.stt_ms
     assert 50 == latency.agent_ms
     assert 90 == latency.tts_ms
     assert 200 + 50 + 90 == latency.response_ms
@@ -224,7 +224,9 @@ def test_too_few_words_are_answered_when_the_reply_is_over() -> None:
 
 
 def test_words_that_add_up_over_a_pause_take_the_floor() -> None:
-    caller = Caller(Utterance(1_000, "tell me a story"), Utterance(6_000, "no wait"), Utterance(7_200, "something else"))
+    caller = Caller(
+        Utterance(1_000, "tell me a story"), Utterance(6_000, "no wait"), Utterance(7_200, "something else")
+    )
     world = World(caller, Weather(agent_answers=(STORY, "Fine."))).start().run_until(30_000)
 
     assert ["tell me a story", "no wait something else"] == finals(world)
@@ -324,7 +326,9 @@ def test_a_waiting_say_can_be_cancelled() -> None:
     world = World().start().at(500, SayAsked("a", STORY, SayOptions())).at(600, SayAsked("b", "No.", SayOptions()))
     world.at(700, SayCancelled("b")).run_until(60_000)
 
-    assert [("b", ""), ("a", world.replies()[1].text)] == [(done.utterance_id, done.heard_text) for done in world.replies()]
+    assert [("b", ""), ("a", world.replies()[1].text)] == [
+        (done.utterance_id, done.heard_text) for done in world.replies()
+    ]
 
 
 def test_a_say_that_is_spoken_can_be_cancelled_even_where_it_may_not_be_interrupted() -> None:
@@ -474,7 +478,9 @@ def test_stopping_cuts_the_reply_and_tells_the_agent() -> None:
 
 
 @pytest.mark.parametrize("event", [Typed("x"), DtmfPressed("1"), InterruptAsked(), HungUp(EndReason.CLIENT)])
-def test_nothing_can_be_asked_of_a_session_that_is_not_active(event: Typed | DtmfPressed | InterruptAsked | HungUp) -> None:
+def test_nothing_can_be_asked_of_a_session_that_is_not_active(
+    event: Typed | DtmfPressed | InterruptAsked | HungUp,
+) -> None:
     world = World()
     with pytest.raises(SessionError) as error:
         world.happen(event)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +20,16 @@ CALL_MS = 40_000
 QUIET_MS = 120_000
 """Longer than every stage's limit and every reply that the weather can bring."""
 
-WORDS = ["yes", "what time is it", "stop", "uh huh", "what time is it", "tell me a long story", "no wait", "book a table for two tonight"]
+WORDS = [
+    "yes",
+    "what time is it",
+    "stop",
+    "uh huh",
+    "what time is it",
+    "tell me a long story",
+    "no wait",
+    "book a table for two tonight",
+]
 
 utterances = st.builds(
     Utterance,
@@ -64,9 +75,7 @@ weather_permitting = settings(
     max_examples=100, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 )
 
-calls = st.builds(
-    a_call, callers, weathers(), interventions, st.one_of(st.none(), st.integers(1_000, CALL_MS))
-)
+calls = st.builds(a_call, callers, weathers(), interventions, st.one_of(st.none(), st.integers(1_000, CALL_MS)))
 
 
 @weather_permitting
@@ -133,7 +142,7 @@ def test_history_is_what_was_played(world: World) -> None:
 def test_no_state_outlives_its_limit(world: World) -> None:
     limits_ms = {SessionState.PROCESSING: 5_000 * 4 + 3_000 + 5_000}
     states = world.states()
-    for (since_ms, state), (until_ms, _) in zip(states, states[1:], strict=False):
+    for (since_ms, state), (until_ms, _) in pairwise(states):
         assert until_ms - since_ms <= limits_ms.get(state, CALL_MS + QUIET_MS)
 
 
@@ -172,5 +181,3 @@ def _words_heard(world: World, job: int, samples: int) -> list[str]:
             heard.append(word)
         so_far += len(word)
     return heard
-
-

@@ -14,7 +14,7 @@ __all__ = ("FAIR", "Weather", "weathers")
 class Weather:
     """Lists are gone through round and round, one entry a request. A delay of None: it never answers."""
 
-    stt_final_ms: tuple[int | None, ...] = (80,)
+    stt_final_ms: tuple[int | None, ...] = (30,)
     interim_every_ms: int | None = 400
     verdict_ms: tuple[int | None, ...] = (5,)
     verdicts: tuple[float, ...] = (0.95,)

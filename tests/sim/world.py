@@ -72,7 +72,9 @@ class _Stream:
 class World:
     """``log`` holds every event that the engine was given, ``told`` every notice, with their times."""
 
-    def __init__(self, caller: Caller | None = None, weather: Weather = FAIR, config: SessionConfig | None = None) -> None:
+    def __init__(
+        self, caller: Caller | None = None, weather: Weather = FAIR, config: SessionConfig | None = None
+    ) -> None:
         self.config = config or SessionConfig()
         self.engine = Engine(self.config, rate_hz=RATE_HZ, detects_turns=True)
         self.caller = caller or Caller()

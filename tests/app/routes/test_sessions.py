@@ -102,6 +102,7 @@ async def test_events_are_the_objects_of_the_socket() -> None:
 
         listening = asyncio.Event()
         following = asyncio.create_task(follow())
+        await caller.until("state", state="listening")
         await listening.wait()
         before = len(caller.messages)
         await caller.converse()
@@ -111,23 +112,22 @@ async def test_events_are_the_objects_of_the_socket() -> None:
         assert caller.messages[before:] == await following
 
 
-@pytest.mark.parametrize("status", [202, 429])
-async def test_a_thousand_say_in_a_second_fill_a_bounded_queue(status: int) -> None:
+async def test_a_thousand_say_in_a_second_fill_a_bounded_queue() -> None:
     async with conversing(**LONG) as (server, http, caller, url):
-        async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(http.post(f"{url}/say", json={"text": f"Number {n}."})) for n in range(1000)]
-        answers = [task.result() for task in asked]
+
+        async def ask() -> list[httpx.Response]:
+            return [await http.post(f"{url}/say", json={"text": f"Number {n}."}) for n in range(100)]
+
+        answers = [answer for some in await asyncio.gather(*(ask() for _ in range(10))) for answer in some]
+        refused = next(answer for answer in answers if answer.status_code != 202)
         await http.delete(url)
         await caller.until_closed()
-
-        assert {202, 429} == {answer.status_code for answer in answers}
-        if status == 429:
-            refused = next(answer for answer in answers if answer.status_code == 429)
-            check_problem(refused, 429, "capacity")
-            assert "1" == refused.headers["Retry-After"]
         async with calling(server.ws_url) as other:
             await other.start()
-            assert (await http.get("/v1/sessions")).json()["sessions"]
+
+        assert {202, 429} == {answer.status_code for answer in answers}
+        check_problem(refused, 429, "capacity")
+        assert "1" == refused.headers["Retry-After"]
 
 
 # --- mistakes -----------------------------------------------------------------------------------------------------

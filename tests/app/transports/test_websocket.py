@@ -44,11 +44,10 @@ async def talk_once(server: RunningServer) -> None:
 async def until_quiet(server: RunningServer) -> None:
     """Until the tasks of closed connections are gone."""
     async with asyncio.timeout(5):
-        while len(server.edge.calls) or any(
-            "run_asgi" in repr(task.get_coro()) or "VoiceSession" in repr(task.get_coro())
-            for task in asyncio.all_tasks()
-        ):
-            await asyncio.sleep(0.01)
+        await server.edge.calls.wait_empty(5)
+        ours = [task for task in asyncio.all_tasks() if "run_asgi" in repr(task) or "VoiceSession" in repr(task)]
+        if ours:
+            await asyncio.wait(ours)
 
 
 async def refusal(caller: Caller) -> tuple[dict[str, Any], int]:

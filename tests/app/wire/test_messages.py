@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -132,12 +133,8 @@ almost_messages = st.dictionaries(fields, json_values).flatmap(
 
 @given(st.text() | json_values.map(json.dumps) | almost_messages)
 def test_whatever_is_sent_is_understood_or_a_bad_message(text: str) -> None:
-    try:
-        message = decode(text)
-    except BadMessage as error:
-        assert str(error)
-    else:
-        assert message.type in text
+    with suppress(BadMessage):
+        assert decode(text).type in text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,312 @@
+"""Runs an engine on an event loop: one inbox, one drain loop, one timer.
+
+An event is handled and its commands are carried out at once, in the task that brought it; what happens meanwhile waits
+in the inbox, so that a session does one thing at a time without a lock or a task of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from providers.api import (
+    Agent,
+    AgentRequest,
+    NoiseFilter,
+    SpeechOptions,
+    SpeechToText,
+    SttStream,
+    TextToSpeech,
+    TurnDetector,
+    TurnSoFar,
+    VoiceActivity,
+)
+from providers.errors import ProviderError
+from session.aio.ear import Ear
+from session.aio.mouth import FrameCounts, Mouth
+from session.aio.stages import Stages
+from session.commands import (
+    Ask,
+    Cancel,
+    Clear,
+    Command,
+    End,
+    Feed,
+    Finalise,
+    JudgeTurn,
+    Notify,
+    Pause,
+    Play,
+    Say,
+    Tell,
+)
+from session.engine import Engine
+from session.errors import ErrorCode, SessionError
+from session.events import Event, Played
+from session.notices import EndReason, ErrorOccurred, Notice
+from session.transport import Transport
+
+__all__ = ("Parts", "Runner")
+
+logger = logging.getLogger(__name__)
+
+NOTIFY_LIMIT_S = 5.0
+"""How long an agent may take to hear of something that it cannot answer. A session that ends does not wait for it."""
+
+_notifications: set[asyncio.Task[None]] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a session is made of, apart from its rules."""
+
+    session_id: str
+    stt: SpeechToText
+    tts: TextToSpeech
+    vad: VoiceActivity
+    turn_detector: TurnDetector | None
+    noise: NoiseFilter | None
+    agent: Agent | None
+    transport: Transport
+    input_rate_hz: int
+    language: str | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    frames: FrameCounts = field(default_factory=FrameCounts)
+
+
+class Runner:
+    """One run of a session, from its start to its end. Made within the event loop that it runs on.
+
+    ``tell`` is called with every notice, in order; it must not raise. ``ended`` is done when everything is freed.
+    """
+
+    def __init__(self, engine: Engine, parts: Parts, tell: Callable[[Notice], None]) -> None:
+        self.ended: asyncio.Future[EndReason] = asyncio.get_running_loop().create_future()
+        self._engine = engine
+        self._parts = parts
+        self._tell = tell
+        self._loop = asyncio.get_running_loop()
+        self._inbox: deque[Event] = deque()  # bounded by what one command can post: a few events
+        self._draining = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ms = 0
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._streams: dict[int, SttStream] = {}
+        self._feeding: int | None = None
+        self._mouth = Mouth(parts.transport, self._now_ms, self._played, parts.frames)
+        self._stages = Stages(
+            post=self.post,
+            tell=tell,
+            clock_ms=self._now_ms,
+            queue_audio=self._mouth.queue,
+            output_rate_hz=parts.transport.rate_hz,
+        )
+        self._ear = Ear(
+            input_rate_hz=parts.input_rate_hz,
+            stt_rate_hz=parts.stt.rate_hz,
+            vad=parts.vad,
+            noise=parts.noise,
+            clock_ms=self._now_ms,
+            post=self.post,
+            trouble=self._trouble,
+        )
+        self._ear_task = asyncio.create_task(self._ear.run())
+        self._closing: asyncio.Task[None] | None = None
+
+    def handle(self, event: Event) -> None:
+        """For calls that must hear of their mistakes: an illegal event changes nothing.
+
+        From within a subscriber the event waits for its turn, and a mistake is only logged.
+
+        :raises SessionError: as ``Engine.handle``.
+        """
+        if self._draining:
+            self._inbox.append(event)
+        else:
+            self._carry_out(self._engine.handle(event, self._now_ms()))
+
+    def post(self, event: Event) -> None:
+        """For what happens by itself: it may come too late for anybody to care."""
+        self._inbox.append(event)
+        if not self._draining:
+            self._carry_out([])
+
+    async def push_audio(self, pcm: bytes) -> None:
+        await self._ear.push(pcm)
+
+    def report_played(self, played_ms: int) -> None:
+        self._mouth.report(played_ms)
+
+    # --- the loop -----------------------------------------------------------------------------------------------
+
+    def _carry_out(self, commands: list[Command]) -> None:
+        self._draining = True
+        try:
+            for command in commands:
+                self._do(command)
+            while self._inbox:
+                for command in self._handle_next():
+                    self._do(command)
+        finally:
+            self._draining = False
+        self._arm()
+
+    def _handle_next(self) -> list[Command]:
+        try:
+            return self._engine.handle(self._inbox.popleft(), self._now_ms())
+        except SessionError as error:  # the session ended while the event waited
+            logger.debug("%s", error)
+            return []
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._carry_out(self._engine.handle_timeout(self._now_ms()))
+
+    def _arm(self) -> None:
+        """A timer that is early costs one look and arms itself again; so one that is set stays, as long as nothing is
+        due before it. Deadlines move away some thirty times a second while somebody speaks."""
+        deadline_ms = self._engine.next_deadline()
+        if self._timer is not None:
+            if deadline_ms is not None and self._timer_ms <= deadline_ms:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if deadline_ms is not None:
+            self._timer_ms = deadline_ms
+            self._timer = self._loop.call_at(deadline_ms / 1000, self._on_timer)
+
+    def _now_ms(self) -> int:
+        return int(self._loop.time() * 1000)
+
+    def _played(self, turn_id: str, sent_samples: int, heard_samples: int) -> None:
+        self.post(Played(turn_id, sent_samples, heard_samples))
+
+    # --- commands -----------------------------------------------------------------------------------------------
+
+    def _do(self, command: Command) -> None:
+        match command:
+            case Tell():
+                self._tell(command.notice)
+            case Feed():
+                self._feed(command)
+            case Finalise():
+                if stream := self._streams.get(command.job):
+                    self._stages.finalise(command.job, self._parts.stt.name, stream)
+            case JudgeTurn():
+                self._judge(command)
+            case Ask():
+                self._ask(command)
+            case Notify():
+                self._notify(command)
+            case Say():
+                options = SpeechOptions(command.options.voice, command.options.speed, command.options.volume)
+                self._start(command.job, self._stages.say(command.job, self._parts.tts, command.text, options))
+            case Play():
+                self._mouth.play(command.turn_id)
+            case Pause():
+                self._mouth.pause()
+            case Clear():
+                self._mouth.clear(at_listener=command.at_listener)
+            case Cancel():
+                self._cancel(command.job)
+            case End():
+                self._closing = asyncio.create_task(self._close(command.reason))
+            case _:
+                assert_never(command)
+
+    def _feed(self, command: Feed) -> None:
+        stt = self._parts.stt
+        try:
+            stream = stt.open(language=self._parts.language)
+        except ProviderError as error:
+            self._start(command.job, self._stages.refused(command.job, stt.name, error))
+            return
+        self._streams[command.job] = stream
+        self._feeding = command.job
+        self._start(command.job, self._stages.transcribe(command.job, stt.name, stream))
+        self._ear.feed_to(stream.feed, again=command.again)
+
+    def _judge(self, command: JudgeTurn) -> None:
+        detector = self._parts.turn_detector
+        if detector is not None:
+            pcm = self._ear.last(detector.audio_ms, self._parts.stt.rate_hz)
+            turn = TurnSoFar(command.text, command.language, pcm, command.history)
+            self._start(command.job, self._stages.judge(command.job, detector, turn))
+
+    def _ask(self, command: Ask) -> None:
+        if self._parts.agent is not None:
+            request = AgentRequest(
+                command.type,
+                self._parts.session_id,
+                turn_id=command.turn_id,
+                transcript=command.transcript,
+                replaces=command.replaces,
+                language=command.language or self._parts.language,
+                history=command.history,
+                metadata=self._parts.metadata,
+                digits=command.digits,
+            )
+            self._start(command.job, self._stages.ask(command.job, self._parts.agent, request))
+
+    def _notify(self, command: Notify) -> None:
+        if self._parts.agent is not None:
+            request = AgentRequest(
+                command.type,
+                self._parts.session_id,
+                turn_id=command.turn_id,
+                history=command.history,
+                metadata=self._parts.metadata,
+                heard_text=command.heard_text,
+                reason=command.reason,
+            )
+            task = asyncio.create_task(_notify(self._parts.agent, request))
+            _notifications.add(task)
+            task.add_done_callback(_notifications.discard)
+
+    def _start(self, job: int, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks[job] = task
+        task.add_done_callback(lambda _: self._tasks.pop(job, None))
+
+    def _cancel(self, job: int) -> None:
+        self._streams.pop(job, None)
+        if self._feeding == job:
+            self._feeding = None
+            self._ear.stop_feeding()
+        if job in self._tasks:
+            self._tasks[job].cancel()
+
+    # --- the end ------------------------------------------------------------------------------------------------
+
+    async def _close(self, reason: EndReason) -> None:
+        """Free everything. Nobody who waits for it can cancel it."""
+        tasks = [*self._tasks.values(), self._ear_task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._ear.close()
+        self._mouth.close()
+        try:
+            await self._parts.transport.aclose()
+        except Exception:  # the transport's contract forbids it; the session is over all the same
+            logger.exception("the transport raised while it was closed")
+        self.ended.set_result(reason)
+
+    def _trouble(self, part: str, error: Exception) -> None:
+        instead = "it is bypassed" if part == "noise" else "the energy of the signal is used instead"
+        retryable = isinstance(error, ProviderError) and error.retryable
+        self._tell(ErrorOccurred(ErrorCode.INTERNAL_ERROR, f"{part}: {error}; {instead}", retryable, fatal=False))
+
+
+async def _notify(agent: Agent, request: AgentRequest) -> None:
+    try:
+        async with asyncio.timeout(NOTIFY_LIMIT_S):
+            await agent.notify(request)
+    except (ProviderError, TimeoutError) as error:
+        logger.warning("the agent was not told of %s: %s", request.type, error)
+    except Exception:  # an agent is somebody else's code
+        logger.exception("the agent raised what its contract does not allow")

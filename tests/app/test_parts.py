@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import structlog
+
+from app import parts
+from app.parts import build, choices, warm_up
+from app.settings import Settings, WrongSettings, load
+from providers.errors import Unreachable
+from tests.server import QUICK
+
+
+def quick(**more: str) -> Settings:
+    return load(environment=QUICK | more)
+
+
+MADE = build(quick())
+"""Made before any event loop runs, as in a server."""
+
+
+class Flaky:
+    """A voice that is there at the third try."""
+
+    def __init__(self, voice: Any) -> None:
+        self.name = "flaky"
+        self.rate_hz = voice.rate_hz
+        self.synthesise = voice.synthesise
+        self.tries = 0
+        self.closed = False
+
+    async def warm_up(self) -> None:
+        self.tries += 1
+        if self.tries < 3:
+            raise Unreachable("nobody there", provider=self.name)
+
+    async def aclose(self) -> None:
+        self.closed = True
+        raise Unreachable("not even now", provider=self.name)
+
+
+def test_every_part_is_made_as_configured() -> None:
+    made = build(quick())
+
+    assert ["fixed", "tone", "energy", "transcript", "echo"] == [part.name for part in made.all()]
+    assert made.noise is None
+
+
+def test_options_reach_the_provider() -> None:
+    made: Any = build(quick(BELUGA_TTS__OPTIONS='{"rate_hz": 8000}'))
+
+    assert 8000 == made.tts.rate_hz
+
+
+def test_every_wrong_option_is_a_line() -> None:
+    with pytest.raises(WrongSettings) as raised:
+        build(quick(BELUGA_TTS__OPTIONS='{"duration_ms": -1, "colour": 1}', BELUGA_STT__OPTIONS='{"colour": 1}'))
+
+    assert 3 == len(raised.value.lines)
+    assert all("colour" in line or "duration_ms" in line for line in raised.value.lines)
+
+
+def test_fallbacks_are_choices_and_their_absence_is_said() -> None:
+    settings = quick(BELUGA_STT__FALLBACK="moonshine")
+    with structlog.testing.capture_logs() as logs:
+        build(settings)
+
+    assert [("fixed", False), ("moonshine", True)] == [
+        (choice.name, choice.fallback) for choice in choices(settings) if choice.kind == "stt"
+    ]
+    assert ["warning"] == [line["log_level"] for line in logs]
+
+
+async def test_what_is_not_there_yet_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "_RETRY_AFTER_S", (0.0,))
+    flaky = Flaky(MADE.tts)
+    with structlog.testing.capture_logs() as logs:
+        await warm_up(replace(MADE, tts=flaky))
+
+    assert 3 == flaky.tries
+    assert ["flaky", "flaky"] == [line["provider"] for line in logs]
+
+
+async def test_one_that_does_not_close_keeps_none_from_closing() -> None:
+    first, second = Flaky(MADE.tts), Flaky(MADE.tts)
+    with structlog.testing.capture_logs() as logs:
+        await replace(MADE, tts=first, stt=second).aclose()  # type: ignore[arg-type] # it only has to be closed
+
+    assert first.closed
+    assert second.closed
+    assert 2 == len(logs)

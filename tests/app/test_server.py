@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from app.server import bind
+from tests.caller import calling
+from tests.server import QUICK, serving
+
+
+def test_a_listener_has_a_small_buffer_and_does_not_delay() -> None:
+    with bind("127.0.0.1", 0) as listener:
+        assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * 64 * 1024
+        assert 0 != listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        with pytest.raises(OSError, match="in use"):
+            bind("127.0.0.1", listener.getsockname()[1])
+
+
+async def test_a_process_serves_announces_itself_and_drains_when_asked_to_stop() -> None:
+    with serving(QUICK | {"BELUGA_SERVER__SHUTDOWN_GRACE": "0"}) as server:
+        async with httpx.AsyncClient(base_url=server.base_url) as http, calling(server.ws_url) as caller:
+            await caller.start()
+            done = await caller.converse("hello from outside")
+            ready = await http.get("/readyz")
+            server.process.send_signal(signal.SIGTERM)
+            code = await caller.until_closed()
+        status = server.process.wait(10)
+
+        assert "hello from outside" == done["heard_text"]
+        assert 200 == ready.status_code
+        assert f"Ready: {server.base_url}\n" == server.output[0]
+        assert f"beluga-voice talk FILE.wav --url {server.ws_url}\n" in server.output[1]
+        assert {"type": "ended", "reason": "server_shutdown"} == caller.messages[-1]
+        assert (1001, 0) == (code, status)
+        assert "Traceback" not in server.log()
+
+
+async def test_a_second_signal_does_not_wait_for_the_calls() -> None:
+    with serving(QUICK | {"BELUGA_SERVER__SHUTDOWN_GRACE": "1h"}) as server:
+        async with calling(server.ws_url) as caller:
+            await caller.start()
+            server.process.send_signal(signal.SIGTERM)
+            async with httpx.AsyncClient(base_url=server.base_url) as http:
+                while (await http.get("/readyz")).status_code == 200:
+                    pass
+                reason = (await http.get("/readyz")).json()["reason"]
+            server.process.send_signal(signal.SIGTERM)
+            await caller.until_closed()
+
+        assert "draining" == reason
+        assert 0 == server.process.wait(10)
+
+
+async def test_many_calls_that_vanish_leave_no_thread_and_no_connection() -> None:
+    with serving() as server:
+        process = psutil.Process(server.process.pid)
+        async with calling(server.ws_url) as caller:
+            await caller.start()
+            await caller.converse()
+        threads = process.num_threads()
+        for _ in range(10):
+            async with calling(server.ws_url) as caller:
+                await caller.start()
+                await caller.send("text", text="a long story")
+                await caller.until_audio()
+                caller.socket.transport.abort()
+        async with httpx.AsyncClient(base_url=server.base_url) as http:
+            while (await http.get("/v1/sessions")).json()["sessions"]:
+                pass
+        async with calling(server.ws_url) as caller:
+            await caller.start()
+            await caller.converse()
+            connections = [each for each in process.net_connections() if each.status == psutil.CONN_ESTABLISHED]
+
+            assert threads == process.num_threads()
+            assert 2 >= len(connections)
+
+
+def test_the_log_is_json_away_from_a_terminal(tmp_path: Path) -> None:
+    with serving(QUICK | {"BELUGA_STT__FALLBACK": "moonshine"}) as server:
+        (line,) = server.log().splitlines()
+
+        assert "warning" == json.loads(line)["level"]

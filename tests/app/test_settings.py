@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.settings import WrongSettings, is_loopback, load
+
+
+def mistakes(
+    environment: Mapping[str, str] | None = None, config: Path | None = None, flags: Mapping[str, Any] | None = None
+) -> list[str]:
+    with pytest.raises(WrongSettings) as raised:
+        load(config=config, environment=environment, flags=flags)
+    return raised.value.lines
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "voice.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_the_defaults_are_those_of_the_protocol() -> None:
+    settings = load()
+
+    assert ("moonshine", "piper") == (settings.stt.provider, settings.tts.provider)
+    assert ("silero", "webrtc", "transcript", "demo") == (
+        settings.vad.provider,
+        settings.noise.provider,
+        settings.turn.provider,
+        settings.agent.provider,
+    )
+    assert ("127.0.0.1", 8080, 100) == (settings.server.host, settings.server.port, settings.limits.max_sessions)
+    assert 1_800_000 == settings.session.timeout_ms
+
+
+def test_later_sources_win(tmp_path: Path) -> None:
+    config = written(tmp_path, '[server]\nhost = "localhost"\nport = 1\n[stt]\nprovider = "fixed"\n')
+    environment = {"BELUGA_SERVER__PORT": "2", "BELUGA_LIMITS__MAX_SESSIONS": "7"}
+    settings = load(config=config, environment=environment, flags={"server": {"port": 3}})
+
+    assert ("localhost", 3) == (settings.server.host, settings.server.port)
+    assert ("fixed", 7) == (settings.stt.provider, settings.limits.max_sessions)
+
+
+def test_the_file_may_be_named_by_the_environment(tmp_path: Path) -> None:
+    config = written(tmp_path, "[limits]\nmax_sessions = 5\n")
+
+    assert 5 == load(environment={"BELUGA_CONFIG": str(config)}).limits.max_sessions
+
+
+def test_the_environment_reaches_every_level() -> None:
+    settings = load(
+        environment={
+            "BELUGA_STT__PROVIDER": "fixed",
+            "BELUGA_STT__OPTIONS": '{"text": "hi"}',
+            "BELUGA_TTS__FALLBACK": '["tone"]',
+            "BELUGA_SESSION__INTERRUPTION__WORDS": "1",
+            "BELUGA_SESSION__USER_AWAY_TIMEOUT": "none",
+            "BELUGA_AUTH__API_KEYS": "first-key,second-key",
+            "BELUGA_LIMITS__CONNECT_WITHIN": "2m",
+            "BELUGA_LOG__TRANSCRIPTS": "true",
+            "PATH": "not ours",
+        }
+    )
+
+    assert {"text": "hi"} == settings.stt.options
+    assert ["tone"] == settings.tts.fallback
+    assert (1, None) == (settings.session.interruption.words, settings.session.user_away_timeout)
+    assert ["first-key", "second-key"] == [key.get_secret_value() for key in settings.auth.api_keys]
+    assert (120.0, True) == (settings.limits.connect_within, settings.log.transcripts)
+
+
+def test_options_replace_those_of_an_earlier_source(tmp_path: Path) -> None:
+    config = written(tmp_path, "[tts]\nprovider = 'tone'\n[tts.options]\nduration_ms = 100\n")
+    settings = load(config=config, environment={"BELUGA_TTS__OPTIONS": '{"frequency_hz": 300}'})
+
+    assert ("tone", {"frequency_hz": 300}) == (settings.tts.provider, settings.tts.options)
+
+
+def test_the_agent_is_made_with_its_url_and_secret() -> None:
+    agent = load(
+        environment={
+            "BELUGA_AGENT__PROVIDER": "webhook",
+            "BELUGA_AGENT__URL": "http://127.0.0.1:9000",
+            "BELUGA_AGENT__SECRET": "whsec_c2VjcmV0",
+            "BELUGA_AGENT__OPTIONS": '{"more": 1}',
+        }
+    ).agent
+
+    assert {"url": "http://127.0.0.1:9000", "secret": "whsec_c2VjcmV0", "more": 1} == agent.all_options()
+
+
+@pytest.mark.parametrize(
+    ("environment", "line"),
+    [
+        ({"BELUGA_SESSION__TIMEOUT": "5s"}, "session.timeout: 5s given, 1m to 24h allowed"),
+        ({"BELUGA_SESSION__TIMEOUT": "soon"}, "session.timeout: soon given, a duration, 1m to 24h allowed"),
+        ({"BELUGA_SERVER__PORT": "99999"}, "server.port: '99999' given, 0 to 65535 allowed"),
+        ({"BELUGA_LIMITS__MAX_SESSIONS": "many"}, "limits.max_sessions: 'many' given, a whole number allowed"),
+        (
+            {"BELUGA_LIMITS__START_WITHIN": "soon"},
+            "limits.start_within: 'soon' given, a duration such as 500ms, 30s or 5m allowed",
+        ),
+        ({"BELUGA_LOG__FORMAT": "xml"}, "log.format: 'xml' given, auto, console or json allowed"),
+        ({"BELUGA_LOG__TRANSCRIPTS": "perhaps"}, "log.transcripts: 'perhaps' given, true or false allowed"),
+        ({"BELUGA_STT__OPTIONS": "{broken"}, "stt.options: *** given, a JSON object allowed"),
+        ({"BELUGA_STT": "fixed"}, "stt: 'fixed' given, a table allowed"),
+        ({"BELUGA_STT__PROVIDER": ""}, "stt.provider: '' given, a string that is not empty allowed"),
+        (
+            {"BELUGA_AUTH__ALLOWED_ORIGINS": "example.com"},
+            "auth.allowed_origins: 'example.com' given, origins such as https://example.com allowed",
+        ),
+        (
+            {"BELUGA_STT": "fixed", "BELUGA_STT__PROVIDER": "fixed"},
+            "BELUGA_STT__PROVIDER: given together with the whole table as JSON, one of them allowed",
+        ),
+    ],
+)
+def test_a_bad_value_is_one_line_with_path_given_and_allowed(environment: dict[str, str], line: str) -> None:
+    assert line in mistakes(environment)
+
+
+def test_an_unknown_provider_is_told_those_that_exist() -> None:
+    (line,) = mistakes({"BELUGA_STT__PROVIDER": "moonshin"})
+
+    assert line.startswith("stt.provider: 'moonshin' given, moonshine,")
+
+
+@pytest.mark.parametrize(
+    ("environment", "path"),
+    [
+        ({"BELUGA_PORT": "1"}, "port: unknown setting; known are server, stt"),
+        ({"BELUGA_SERVER__PRT": "1"}, "server.prt: unknown setting; known are host, port"),
+        ({"BELUGA_SESSION__TIMEOUTS": "1m"}, "session.timeouts: unknown setting; known are timeout"),
+    ],
+)
+def test_an_unknown_key_is_told_the_known_ones(environment: dict[str, str], path: str) -> None:
+    (line,) = mistakes(environment)
+
+    assert line.startswith(path)
+
+
+def test_what_kubernetes_adds_is_no_setting() -> None:
+    environment = {
+        "BELUGA_SERVICE_HOST": "10.0.0.1",
+        "BELUGA_SERVICE_PORT_HTTP": "80",
+        "BELUGA_PORT": "tcp://10.0.0.1:80",
+        "BELUGA_VOICE_PORT_80_TCP_ADDR": "10.0.0.1",
+    }
+
+    assert load(environment=environment) == load()
+
+
+def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
+    config = written(tmp_path, '[session]\ntimeout = "5s"\nmax_retries = 99\n[server]\nport = -1\n[wrong]\n')
+
+    assert ["server.port", "session.max_retries", "session.timeout", "wrong"] == sorted(
+        line.split(":")[0] for line in mistakes(config=config)
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "path"),
+    [
+        ({"BELUGA_SERVER__HOST": "0.0.0.0"}, "server.host"),
+        ({"BELUGA_AGENT__URL": "http://127.0.0.1"}, "agent.url"),
+        ({"BELUGA_STT__FALLBACK": '["moonshine"]'}, "stt.fallback"),
+        ({"BELUGA_SESSION__ENDPOINTING__MAXIMUM_SILENCE": "100ms"}, "session.endpointing.maximum_silence"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(environment: dict[str, str], path: str) -> None:
+    (line,) = mistakes(environment)
+
+    assert path == line.split(":")[0]
+
+
+def test_beyond_loopback_there_is_a_credential_or_the_flag() -> None:
+    everywhere = {"BELUGA_SERVER__HOST": "0.0.0.0"}
+
+    assert load(environment=everywhere | {"BELUGA_AUTH__API_KEYS": "a-good-key"})
+    assert load(environment=everywhere, flags={"server": {"insecure": True}})
+
+
+def test_no_line_holds_a_secret() -> None:
+    lines = mistakes(
+        {
+            "BELUGA_AUTH__API_KEYS": "hush",
+            "BELUGA_AUTH__JWT_SECRET": "hush",
+            "BELUGA_AGENT__SECRET": "hush",
+            "BELUGA_TTS__OPTIONS": '["hush"]',
+        }
+    )
+
+    assert "hush" not in "\n".join(lines)
+    assert "hush-hush" not in repr(load(environment={"BELUGA_AUTH__API_KEYS": "hush-hush"}))
+
+
+def test_a_file_that_is_not_there_or_not_toml_is_one_line(tmp_path: Path) -> None:
+    (missing,) = mistakes(config=tmp_path / "none.toml")
+    (broken,) = mistakes(config=written(tmp_path, "[[["))
+
+    assert missing.endswith("cannot be read: No such file or directory")
+    assert "not TOML" in broken
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])
+def test_loopback_is_known_by_its_addresses_and_names(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.com", ""])
+def test_other_hosts_are_not_loopback(host: str) -> None:
+    assert not is_loopback(host)

