@@ -10,6 +10,9 @@ __all__ = ("Conversation", "Turn", "describe_latency")
 _GREETING_MS = 1_000
 """An agent that greets has begun by then."""
 
+_GREETING_AT_MOST_MS = 15_000
+"""Whoever talks on for longer is talked into."""
+
 _BREATH_MS = 300
 """Between the end of the greeting and the first word."""
 
@@ -89,7 +92,7 @@ class Conversation:
     def greeted(self, now_ms: int) -> bool:
         """Whether the agent has said its greeting, or has none."""
         if self._answering():
-            return False
+            return now_ms >= _GREETING_AT_MOST_MS
         return now_ms >= (self._active_ms + _BREATH_MS if self.turns else _GREETING_MS)
 
     def _answering(self) -> bool:

@@ -30,7 +30,7 @@ class Sentence:
     end_ms: int
     text: str
     pauses: tuple[tuple[int, str], ...] = ()
-    """Where 500 ms are put in, and the word before it."""
+    """Where a pause is made, and the word before it. A word with a full stop: what was said so far could be all."""
 
 
 def _sentences(file: str, *labels: tuple[int, int, str, tuple[tuple[int, str], ...]]) -> tuple[Sentence, ...]:
@@ -57,9 +57,9 @@ TWO_CITIES = _sentences(
     (15_150, 16_680, "It was the season of darkness.", ((15_960, "of"),)),
     (17_570, 18_720, "It was the spring of hope.", ((18_060, "the"),)),
     (18_980, 20_450, "It was the winter of despair.", ((19_260, "was"),)),
-    (21_250, 23_990, "We had everything before us, we had nothing before us.", ((22_640, "us"),)),
-    (24_650, 26_020, "We were all going direct to heaven.", ((25_500, "direct"),)),
-    (26_560, 28_270, "We were all going direct the other way.", ((27_600, "direct"),)),
+    (21_250, 23_990, "We had everything before us, we had nothing before us.", ((22_640, "us."),)),
+    (24_650, 26_020, "We were all going direct to heaven.", ((25_500, "direct."),)),
+    (26_560, 28_270, "We were all going direct the other way.", ((27_600, "direct."),)),
     (
         29_110,
         41_630,
@@ -74,18 +74,18 @@ ENDGAME = _sentences(
     (2_470, 3_280, "Do you hear me?", ()),
     (3_960, 4_200, "Yes.", ()),
     (4_850, 8_040, "We laugh less heartily, so we have still that resource.", ((6_710, "have"),)),
-    (8_740, 11_350, "Laugh less heartily so, we have still that resource.", ((9_970, "so"),)),
-    (12_000, 14_000, "No, not heartily, just less heartily.", ((12_960, "heartily"), (13_200, "just"))),
+    (8_740, 11_350, "Laugh less heartily so, we have still that resource.", ((9_970, "so."),)),
+    (12_000, 14_000, "No, not heartily, just less heartily.", ((12_960, "heartily."), (13_200, "just"))),
     (14_670, 15_690, "Ah, that's a good story.", ()),
     (15_850, 16_960, "Ah, that's a good story.", ((16_440, "a"),)),
-    (17_610, 18_800, "What are you talking about?", ((18_100, "you"),)),
+    (17_610, 18_800, "What are you talking about?", ((18_100, "you."),)),
     (20_430, 21_890, "I thought you were in pain.", ((21_270, "were"),)),
     (22_530, 23_110, "Not now.", ()),
     (
         23_770,
         27_390,
         "Do you remember the day I went and fetched you from that ditch?",
-        ((24_980, "day"), (26_800, "from")),
+        ((24_980, "day."), (26_800, "from")),
     ),
     (28_050, 28_277, "No.", ()),
 )
@@ -127,21 +127,32 @@ def caller(sentences: tuple[Sentence, ...]) -> Caller:
 def _utterance(recording: Recording, sentence: Sentence, tone: Samples) -> Utterance:
     samples = np.frombuffer(recording.pcm, np.int16)
     rate_hz = recording.rate_hz
-
-    def at(ms: int) -> int:
-        return ms * rate_hz // 1000
-
     begin_ms = max(0, sentence.start_ms - _LEAD_MS)
-    cuts_ms = [begin_ms, *(at_ms for at_ms, _ in sentence.pauses), sentence.end_ms + _TAIL_MS]
-    pieces = [samples[at(cuts_ms[i]) : at(cuts_ms[i + 1])] for i in range(len(cuts_ms) - 1)]
-    pause = tone[: at(PAUSE_MS)]
-    joined = [pieces[0]]
-    for piece in pieces[1:]:
-        joined += [pause, piece]
-    pauses_ms = tuple(at_ms - begin_ms + count * PAUSE_MS for count, (at_ms, _) in enumerate(sentence.pauses))
-    pcm = np.concatenate(joined)
-    spoken = pcm[: at(sentence.end_ms - begin_ms + PAUSE_MS * len(pauses_ms))]
-    return Utterance(sentence, pcm.tobytes(), _last_voiced_ms(spoken, rate_hz), pauses_ms)
+
+    def part(from_ms: int, to_ms: int) -> Samples:
+        return samples[from_ms * rate_hz // 1000 : to_ms * rate_hz // 1000]
+
+    voiced = _voiced(part(begin_ms, sentence.end_ms), rate_hz)
+    pieces, pauses_ms, from_ms, length_ms = [], [], begin_ms, 0
+    for at_ms, _ in sentence.pauses:
+        gap_from_ms, gap_ms = _gap_at(voiced, at_ms - begin_ms)
+        more_ms = max(0, PAUSE_MS - gap_ms)
+        pieces += [part(from_ms, at_ms), tone[: more_ms * rate_hz // 1000]]
+        pauses_ms.append(gap_from_ms + length_ms)
+        from_ms, length_ms = at_ms, length_ms + more_ms
+    pieces.append(part(from_ms, sentence.end_ms + _TAIL_MS))
+    last_voiced_ms = (int(np.flatnonzero(voiced)[-1]) + 1) * _FRAME_MS + length_ms
+    return Utterance(sentence, np.concatenate(pieces).tobytes(), last_voiced_ms, tuple(pauses_ms))
+
+
+def _gap_at(voiced: NDArray[np.bool_], at_ms: int) -> tuple[int, int]:
+    """Where the quiet around a place begins, and how long it lasts already."""
+    at = at_ms // _FRAME_MS
+    before = np.flatnonzero(voiced[:at])
+    after = np.flatnonzero(voiced[at:])
+    begin = int(before[-1]) + 1 if before.size else 0
+    end = at + int(after[0]) if after.size else len(voiced)
+    return begin * _FRAME_MS, (end - begin) * _FRAME_MS
 
 
 def _levels_db(samples: Samples, rate_hz: int) -> NDArray[np.float64]:
@@ -151,11 +162,10 @@ def _levels_db(samples: Samples, rate_hz: int) -> NDArray[np.float64]:
     return levels
 
 
-def _last_voiced_ms(samples: Samples, rate_hz: int) -> float:
-    """The end of the last 10 ms that are no more than 25 dB below the sentence's loud parts."""
+def _voiced(samples: Samples, rate_hz: int) -> NDArray[np.bool_]:
+    """Which 10 ms of a sentence are no more than 25 dB below its loud parts."""
     levels = _levels_db(samples, rate_hz)
-    voiced = np.flatnonzero(levels > np.percentile(levels, 95) - 25)
-    return float(voiced[-1] + 1) * _FRAME_MS
+    return levels > np.percentile(levels, 95) - 25
 
 
 def _room_tone(recording: Recording) -> Samples:

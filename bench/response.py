@@ -162,13 +162,23 @@ def report(measured: Sequence[Measured]) -> dict[str, object]:
     print_table(
         ["ms", "n", "p50", "p90", "p95", "max"], [[name, *figures.values()] for name, figures in spread.items()]
     )
-    pauses = sum(len(each.utterance.pauses_ms) for each in measured)
-    cut = sum(1 for each in measured for index in each.cut if index >= 0)
+    kinds = {"whose words could be all": True, "in mid-sentence": False}
+    cuts = {kind: _cuts(measured, could_be_all=could_be_all) for kind, could_be_all in kinds.items()}
     print(f"\nanswered {len(answered)} of {len(whole)} sentences that were heard to their end")
-    print(
-        f"cut off at {cut} of {pauses} pauses of {PAUSE_MS} ms inside a sentence ({100 * cut / max(1, pauses):.0f} %)"
-    )
-    return {"spread": spread, "sentences": len(measured), "pauses": pauses, "cut": cut, "answered": len(answered)}
+    for kind, (cut, pauses) in cuts.items():
+        print(f"cut off at {cut} of {pauses} pauses of {PAUSE_MS} ms {kind} ({100 * cut / max(1, pauses):.0f} %)")
+    cut, pauses = (sum(each) for each in zip(*cuts.values(), strict=True))
+    print(f"cut off at {cut} of {pauses} pauses of {PAUSE_MS} ms altogether ({100 * cut / max(1, pauses):.0f} %)")
+    return {"spread": spread, "sentences": len(measured), "cut_of_pauses": cuts, "answered": len(answered)}
+
+
+def _cuts(measured: Sequence[Measured], *, could_be_all: bool) -> tuple[int, int]:
+    """How many pauses of one kind were taken for the end, of how many."""
+    words = [
+        (each.cut, index, word) for each in measured for index, (_, word) in enumerate(each.utterance.sentence.pauses)
+    ]
+    cut = [index in cut for cut, index, word in words if word.endswith(".") == could_be_all]
+    return sum(cut), len(cut)
 
 
 def show_each(measured: Sequence[Measured]) -> None:

@@ -141,11 +141,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     parser.add_argument("--seconds", type=float, default=30.0, help="how long each step talks")
     arguments = parser.parse_args()
-    steps: list[tuple[str, int, str, float]] = [
-        (f"{count} talking", count, "speech", arguments.seconds) for count in STEPS
-    ]
-    steps += [("idle, nothing sent", QUIET_CALLERS, "idle", arguments.seconds / 2)]
-    steps += [("room tone sent", QUIET_CALLERS, "silence", arguments.seconds / 2)]
+    seconds = arguments.seconds
+    # One caller alone has few turns: it talks for longer.
+    steps = [(f"{count} talking", count, "speech", seconds * (2 if count == 1 else 1)) for count in STEPS]
+    steps += [("idle, nothing sent", QUIET_CALLERS, "idle", seconds / 2)]
+    steps += [("room tone sent", QUIET_CALLERS, "silence", seconds / 2)]
     measured = {name: measure(count, mode, seconds) for name, count, mode, seconds in steps}
     print_table(
         ["", *COLUMNS.values()], [[name, *(row[column] for column in COLUMNS)] for name, row in measured.items()]

@@ -36,7 +36,10 @@ after minutes of stillness is found as soon as after a short pause, and a gap of
 
 
 class Silero:
-    """Costs 145 µs a window alone and 65 in a batch of 32, on a thread of its own; a muted line costs nothing."""
+    """A window is answered in 0.4 ms when alone, and costs 75 µs in a batch of 32; on a muted line 6 µs.
+
+    The model runs on a thread of its own (``bench/models.py``).
+    """
 
     class Options(BaseModel):
         """None."""

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from app.server import bind
-from tests.caller import calling
+from tests.caller import calling, silence
 from tests.server import QUICK, serving
 
 
@@ -87,3 +87,19 @@ def test_the_log_is_json_away_from_a_terminal(tmp_path: Path) -> None:
         (line,) = server.log().splitlines()
 
         assert "warning" == json.loads(line)["level"]
+
+
+async def test_ten_minutes_of_silence_at_once_are_taken_and_nobody_else_notices() -> None:
+    with serving() as server:
+        process = psutil.Process(server.process.pid)
+        async with calling(server.ws_url) as caller, calling(server.ws_url) as other:
+            await caller.start()
+            await other.start()
+            before = process.memory_info().rss
+            for _ in range(600):
+                await caller.socket.send(silence(1000))
+            answered = await other.converse("am I disturbed")
+            done = await caller.converse("still there")
+
+            assert ("am I disturbed", "still there") == (answered["text"], done["text"])
+            assert process.memory_info().rss - before < 10 * 2**20

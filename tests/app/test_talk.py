@@ -138,8 +138,7 @@ async def test_the_recording_begins_when_the_greeting_is_over() -> None:
         await socket.recv()
         await tell(socket, "ready", session_id="7")
         await tell(socket, "reply", turn_id="0", event="started")
-        for _ in range(80):  # a greeting of 1.6 s
-            before.append(cast("bytes", await socket.recv()))
+        before.extend([cast("bytes", await socket.recv()) for _ in range(80)])  # a greeting of 1.6 s
         await tell(socket, "reply", turn_id="0", event="done", text="Hi.", heard_text="Hi.", interrupted=False)
         while await socket.recv() != TONE:
             pass
@@ -187,10 +186,12 @@ async def test_a_pause_a_resume_and_a_clear_are_honoured() -> None:
 async def test_the_longest_wait_is_kept_to() -> None:
     async def script(socket: ServerConnection) -> None:
         await greet(socket)
+        while await socket.recv() != TONE:
+            pass
         await tell(socket, "state", state="processing", previous="listening")
         await say_goodbye(socket)
 
-    outcome, shown = await call(script, Recording(FRAME, RATE_HZ), wait_ms=200)
+    outcome, shown = await call(script, Recording(TONE, RATE_HZ), wait_ms=200)
 
     assert outcome.fine
     assert 200 <= shown[-1][1] < 3_000

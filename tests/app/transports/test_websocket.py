@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosedError
 
 from tests.caller import PCM_16K, Caller, calling, silence, voice
 from tests.server import RunningServer, running
@@ -138,6 +137,8 @@ async def test_interrupt_cuts_the_reply() -> None:
         await caller.until_audio()
         await caller.send("interrupt")
         done = await caller.until("reply", event="done")
+        await caller.send("ping")
+        await caller.until("pong")
 
         assert done["interrupted"]
         assert "clear" in [message["type"] for message in caller.messages]
@@ -424,8 +425,6 @@ async def test_a_client_that_stops_reading_is_cut_off_and_others_do_not_notice()
                         await other.until("pong")
                         await asyncio.sleep(0.02)
                 caller.socket.transport.abort()
-                with pytest.raises(ConnectionClosedError):
-                    await caller.socket.recv()
             await other.send("stop")
 
             assert 1000 == await other.until_closed()

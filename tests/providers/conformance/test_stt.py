@@ -69,18 +69,22 @@ async def test_each_finalise_has_exactly_one_final(stt: SpeechToText) -> None:
     stream.feed(speech(stt))
     stream.finalise()
     results: list[Transcript] = []
+    third = asyncio.Event()
 
     async def listen() -> None:
-        results.extend([transcript async for transcript in stream])
+        async for transcript in stream:
+            results.append(transcript)
+            if sum(result.final for result in results) == 3:
+                third.set()
 
     async with asyncio.TaskGroup() as group:
         group.create_task(listen())
-        other = stt.open()  # what comes after the third final would come before the first of another stream
+        await asyncio.wait_for(third.wait(), 20)
+        # A fourth would come no later than the first of another stream.
+        other = stt.open()
         other.feed(speech(stt))
         other.finalise()
         await finals(other, 1)
-        while sum(transcript.final for transcript in results) < 3:
-            await asyncio.sleep(0.005)
         await other.aclose()
         await stream.aclose()
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from providers.vad.silero import Silero, SileroStream, _batcher
+from providers.vad.silero import Silero, SileroStream
 from tests.recordings import BECKETT, TWO_CITIES, silence
 
 WINDOW_BYTES = 1_024
@@ -61,14 +61,12 @@ async def test_a_muted_line_costs_nothing(silero: Silero, still: bytes) -> None:
     stream = silero.open()
     for _ in range(20):
         await stream.detect(still)
-    taken = _batcher()._crew
     asked = stream.detect(still).send
 
     with pytest.raises(StopIteration) as answered:
-        asked(None)  # answers without waiting for anybody
+        asked(None)  # it answers without waiting for anybody
 
     assert 0.0 == answered.value.value
-    assert taken.users > 0
 
 
 @pytest.mark.parametrize("muted_ms", [200, 5_000])

@@ -1,0 +1,309 @@
+"""The caller's audio on its way in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from providers.errors import Malformed, Unreachable
+from providers.fakes import FakeNoise, FakeVad
+from session.aio.ear import BACKLOG_MS, KEPT_MS, PRE_ROLL_MS, Ear
+from session.events import Heard
+from tests.session.aio.stage import RATE_HZ, silence, soon, speech
+
+
+class Rig:
+    """An ear at work, what it heard and what troubled it."""
+
+    def __init__(self, **given: Any) -> None:
+        self.now_ms = 1_000
+        self.heard: list[Heard] = []
+        self.troubles: list[tuple[str, str]] = []
+        self.fed = bytearray()
+        self._more = asyncio.Event()
+        parts: dict[str, Any] = {"input_rate_hz": RATE_HZ, "stt_rate_hz": RATE_HZ, "vad": FakeVad(), "noise": None}
+        self.ear = Ear(
+            clock_ms=lambda: self.now_ms,
+            post=self._hear,
+            trouble=lambda part, error: self.troubles.append((part, str(error))),
+            **(parts | given),
+        )
+
+    async def until_heard_ms(self, duration_ms: int) -> None:
+        while sum(heard.span_ms for heard in self.heard) < duration_ms:
+            self._more.clear()
+            await soon(self._more.wait())
+
+    def feed(self, pcm: bytes) -> None:
+        self.fed += pcm
+
+    def _hear(self, heard: Heard) -> None:
+        self.heard.append(heard)
+        self._more.set()
+
+
+@asynccontextmanager
+async def a_rig(**given: Any) -> AsyncIterator[Rig]:
+    rig = Rig(**given)
+    running = asyncio.create_task(rig.ear.run())
+    try:
+        yield rig
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        rig.ear.close()
+
+
+class Gated:
+    """A voice activity that is slow until the test lets it go."""
+
+    name = "gated"
+    rate_hz = RATE_HZ
+    window_samples = 512
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+
+    async def warm_up(self) -> None: ...
+
+    def open(self) -> Gated:
+        return self
+
+    async def detect(self, window: bytes) -> float:
+        await self.gate.wait()
+        return 0.0
+
+    def close(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+class Broken(Gated):
+    """One that raises what it was given."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    async def detect(self, window: bytes) -> float:
+        raise self.error
+
+
+# --- windows ----------------------------------------------------------------------------------------------------
+
+
+async def test_every_window_is_heard_with_its_probability_and_its_arrival() -> None:
+    async with a_rig(vad=FakeVad([0.1, 0.9])) as rig:
+        await rig.ear.push(silence(64))
+        await rig.until_heard_ms(64)
+
+    assert [Heard(32, 0.1, 1_000), Heard(32, 0.9, 1_000)] == rig.heard
+
+
+async def test_a_window_that_is_not_full_waits_for_the_rest() -> None:
+    async with a_rig() as rig:
+        await rig.ear.push(speech(20))
+        await rig.ear.push(speech(44))
+        await rig.until_heard_ms(64)
+
+    assert 2 == len(rig.heard)
+
+
+@pytest.mark.parametrize("cut", [1, 7, 641, 5_000])
+async def test_audio_may_come_in_pieces_of_any_length_even_half_a_sample(cut: int) -> None:
+    audio = speech(160)
+    async with a_rig() as rig:
+        rig.ear.feed_to(rig.feed, again=False)
+        for at in range(0, len(audio), cut):
+            await rig.ear.push(audio[at : at + cut])
+        await rig.until_heard_ms(160)
+
+    assert audio == rig.fed
+
+
+async def test_no_audio_is_nothing() -> None:
+    async with a_rig() as rig:
+        await rig.ear.push(b"")
+        await rig.ear.push(speech(32))
+        await rig.until_heard_ms(32)
+
+    assert [Heard(32, 1.0, 1_000)] == rig.heard
+
+
+@pytest.mark.parametrize(("input_hz", "stt_hz", "vad_hz"), [(8_000, 16_000, 16_000), (48_000, 16_000, 8_000)])
+async def test_each_gets_the_audio_at_the_rate_it_asks_for(input_hz: int, stt_hz: int, vad_hz: int) -> None:
+    vad = FakeVad(rate_hz=vad_hz, window_samples=vad_hz * 32 // 1000)
+    async with a_rig(input_rate_hz=input_hz, stt_rate_hz=stt_hz, vad=vad) as rig:
+        rig.ear.feed_to(rig.feed, again=False)
+        await rig.ear.push(speech(340, input_hz))
+        await rig.until_heard_ms(320)
+
+    assert {32} == {heard.span_ms for heard in rig.heard}
+    assert 0.98 < len(rig.fed) / len(speech(340, stt_hz)) <= 1
+
+
+# --- to whoever transcribes -------------------------------------------------------------------------------------
+
+
+async def test_a_transcription_begins_with_the_pre_roll_and_gets_everything_from_then_on() -> None:
+    audio = speech(1_024)
+    async with a_rig() as rig:
+        await rig.ear.push(audio)
+        await rig.until_heard_ms(1_024)
+        rig.ear.feed_to(rig.feed, again=False)
+        await rig.ear.push(speech(64))
+        await rig.until_heard_ms(1_088)
+
+    assert audio[-PRE_ROLL_MS * RATE_HZ // 1000 * 2 :] + speech(64) == rig.fed
+
+
+async def test_nothing_is_fed_after_it_was_stopped() -> None:
+    async with a_rig() as rig:
+        rig.ear.feed_to(rig.feed, again=False)
+        rig.ear.stop_feeding()
+        await rig.ear.push(speech(64))
+        await rig.until_heard_ms(64)
+
+    assert b"" == rig.fed
+
+
+async def test_a_transcription_that_starts_again_gets_the_whole_utterance() -> None:
+    audio = speech(1_600)
+    async with a_rig() as rig:
+        rig.ear.feed_to(bytes, again=False)
+        await rig.ear.push(audio)
+        await rig.until_heard_ms(1_600)
+        rig.ear.stop_feeding()
+        rig.ear.feed_to(rig.feed, again=True)
+
+    assert audio == rig.fed
+
+
+async def test_an_utterance_is_kept_so_far_and_no_further() -> None:
+    second = speech(1_024)
+    async with a_rig(vad=FakeVad(window_samples=16_384)) as rig:
+        rig.ear.feed_to(bytes, again=False)
+        for _ in range(KEPT_MS // 1_000 + 2):
+            await rig.ear.push(second)
+        await rig.until_heard_ms(KEPT_MS + 2_000)
+        rig.ear.feed_to(rig.feed, again=True)
+
+    assert KEPT_MS * RATE_HZ // 1000 * 2 == len(rig.fed)
+    assert second == rig.fed[-len(second) :]
+
+
+async def test_before_an_utterance_only_the_pre_roll_is_kept() -> None:
+    async with a_rig() as rig:
+        await rig.ear.push(speech(1_600))
+        await rig.until_heard_ms(1_600)
+
+        assert PRE_ROLL_MS * RATE_HZ // 1000 * 2 == len(rig.ear.last(10_000, RATE_HZ))
+
+
+async def test_the_last_of_it_is_there_for_who_judges_the_turn() -> None:
+    audio = speech(320)
+    async with a_rig() as rig:
+        await rig.ear.push(audio)
+        await rig.until_heard_ms(320)
+
+        assert audio[-3_200:] == rig.ear.last(100, RATE_HZ)
+        assert b"" == rig.ear.last(0, RATE_HZ)
+
+
+# --- noise ------------------------------------------------------------------------------------------------------
+
+
+async def test_everybody_hears_the_audio_without_its_noise() -> None:
+    noise = FakeNoise(lambda frame: bytes(len(frame)))
+    async with a_rig(noise=noise) as rig:
+        rig.ear.feed_to(rig.feed, again=False)
+        await rig.ear.push(speech(64))
+        await rig.until_heard_ms(32)
+
+    assert 6 == noise.frames
+    assert bytes(6 * 320) == rig.fed
+    assert {0.0} == {heard.probability for heard in rig.heard}
+
+
+@pytest.mark.parametrize("error", [Malformed("no", provider="fake"), ValueError("no")])
+async def test_a_noise_canceller_that_fails_is_bypassed_and_nothing_is_lost(error: Exception) -> None:
+    def change(frame: bytes) -> bytes:
+        raise error
+
+    async with a_rig(noise=FakeNoise(change)) as rig:
+        rig.ear.feed_to(rig.feed, again=False)
+        await rig.ear.push(speech(64))
+        await rig.ear.push(speech(64))
+        await rig.until_heard_ms(128)
+
+    assert [("noise", str(error))] == rig.troubles
+    assert speech(64) * 2 == rig.fed
+
+
+# --- a voice activity that fails --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [Unreachable("gone", provider="gated"), ValueError("oops")])
+async def test_a_voice_activity_that_fails_is_replaced_by_the_energy_of_the_signal(error: Exception) -> None:
+    async with a_rig(vad=Broken(error)) as rig:
+        await rig.ear.push(speech(320))
+        await rig.until_heard_ms(32)
+        await rig.ear.push(speech(320))
+        await rig.until_heard_ms(300)
+
+    assert [("vad", str(error))] == rig.troubles
+    assert {20} == {heard.span_ms for heard in rig.heard[1:]}
+    assert rig.heard[-1].probability > 0.9
+
+
+# --- when it is too much ----------------------------------------------------------------------------------------
+
+
+async def test_who_brings_more_than_can_be_looked_at_waits_and_loses_nothing() -> None:
+    vad = Gated()
+    audio = speech(3 * BACKLOG_MS)
+    async with a_rig(vad=vad) as rig:
+        rig.ear.feed_to(rig.feed, again=False)
+        pushing = asyncio.create_task(rig.ear.push(audio))
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+        assert not pushing.done()
+        assert len(rig.ear._pending) <= 2 * len(silence(BACKLOG_MS))
+
+        vad.gate.set()
+        await soon(pushing)
+        await rig.until_heard_ms(3 * BACKLOG_MS - 32)
+
+    assert audio == rig.fed
+
+
+async def test_who_waits_when_it_is_closed_is_let_go() -> None:
+    async with a_rig(vad=Gated()) as rig:
+        pushing = [asyncio.create_task(rig.ear.push(speech(3 * BACKLOG_MS))) for _ in range(2)]
+        await asyncio.sleep(0)
+    await soon(asyncio.gather(*pushing))
+
+    assert [] == rig.heard
+
+
+async def test_closing_closes_the_streams_it_opened() -> None:
+    opened: list[Any] = []
+
+    def seen(open_stream: Callable[[], Any]) -> Callable[[], Any]:
+        def open_and_keep() -> Any:
+            opened.append(open_stream())
+            return opened[-1]
+
+        return open_and_keep
+
+    vad, noise = FakeVad(), FakeNoise()
+    vad.open, noise.open = seen(vad.open), seen(noise.open)  # type: ignore[method-assign] # to see what was opened
+    async with a_rig(vad=vad, noise=noise):
+        pass
+
+    assert [True, True] == [stream.closed for stream in opened]
