@@ -1,4 +1,4 @@
-"""What the local speech providers cost on this machine: ``python -m bench.providers``.
+"""What the local speech providers cost on this machine: ``python -m bench.models``.
 
 Each line is least / median / most of some runs, so that the noise of the machine can be seen.
 """

@@ -29,10 +29,12 @@ STAGES = ("endpoint", "stt", "agent", "tts", "response")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One utterance. ``cut``: which of its pauses were taken for the end; times of a cut utterance are not counted."""
+    """One utterance. ``cut``: which of its pauses were taken for the end; times of a cut utterance are not counted.
+    ``talked_into``: a reply was heard before the utterance was over."""
 
     utterance: Utterance
     cut: tuple[int, ...]
+    talked_into: bool
     response_ms: float
     latency_ms: dict[str, float]
     transcript: str
@@ -110,6 +112,7 @@ class Line:
         return Measured(
             utterance,
             tuple(dict.fromkeys(_pause_before((at_s - first_s) * 1000, utterance) for at_s in early)),
+            self.heard.first_audio_s is not None and self.heard.first_audio_s < over_s,
             math.nan if early or answered_s is None else (answered_s - over_s) * 1000,
             self.heard.latency_ms,
             " ".join(text for _, text in self.heard.finals),
@@ -169,6 +172,7 @@ def report(measured: Sequence[Measured]) -> dict[str, object]:
         print(f"cut off at {cut} of {pauses} pauses of {PAUSE_MS} ms {kind} ({100 * cut / max(1, pauses):.0f} %)")
     cut, pauses = (sum(each) for each in zip(*cuts.values(), strict=True))
     print(f"cut off at {cut} of {pauses} pauses of {PAUSE_MS} ms altogether ({100 * cut / max(1, pauses):.0f} %)")
+    print(f"in {sum(each.talked_into for each in measured)} sentences a reply was heard before they were over")
     return {"spread": spread, "sentences": len(measured), "cut_of_pauses": cuts, "answered": len(answered)}
 
 

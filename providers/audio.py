@@ -47,8 +47,10 @@ def decode(data: bytes, encoding: Encoding) -> bytes:
     """To PCM, at the same rate. ``data`` holds whole samples."""
     if encoding == "pcm_s16le":
         return data
-    table = _decoding(encoding)
-    return array("h", [table[byte] for byte in data]).tobytes()
+    low, high = _decoding_bytes(encoding)
+    pcm = bytearray(len(data) * BYTES_PER_SAMPLE)
+    pcm[0::2], pcm[1::2] = data.translate(low), data.translate(high)
+    return bytes(pcm)
 
 
 def encode(pcm: bytes, encoding: Encoding) -> bytes:
@@ -80,6 +82,13 @@ def _alaw_to_linear(byte: int) -> int:
 def _decoding(encoding: Encoding) -> tuple[int, ...]:
     to_linear = _mulaw_to_linear if encoding == "mulaw" else _alaw_to_linear
     return tuple(to_linear(byte) for byte in range(256))
+
+
+@cache
+def _decoding_bytes(encoding: Encoding) -> tuple[bytes, bytes]:
+    """The table of samples as one of their low and one of their high bytes, for ``bytes.translate``."""
+    table = array("H", [sample & 0xFFFF for sample in _decoding(encoding)])
+    return bytes(sample & 0xFF for sample in table), bytes(sample >> 8 for sample in table)
 
 
 @cache

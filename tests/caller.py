@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -61,12 +62,10 @@ class Caller:
 
     async def until_closed(self) -> int:
         """The close code."""
-        try:
+        with pytest.raises(ConnectionClosed) as closed:
             await self.until("there is no such type")
-        except ConnectionClosed as closed:
-            assert closed.rcvd is not None, "closed without a word"
-            return closed.rcvd.code
-        raise AssertionError
+        assert closed.value.rcvd is not None, "closed without a word"
+        return closed.value.rcvd.code
 
     async def converse(self, text: str = "hello there") -> dict[str, Any]:
         """One typed turn; the reply when it is done."""

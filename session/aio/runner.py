@@ -25,6 +25,7 @@ from providers.api import (
     TurnSoFar,
     VoiceActivity,
 )
+from providers.audio import BYTES_PER_SAMPLE
 from providers.errors import ProviderError
 from session.aio.ear import Ear
 from session.aio.mouth import FrameCounts, Mouth
@@ -48,6 +49,7 @@ from session.engine import Engine
 from session.errors import ErrorCode, SessionError
 from session.events import Event, Played
 from session.notices import EndReason, ErrorOccurred, Notice
+from session.pacer import FRAME_MS
 from session.transport import Transport
 
 __all__ = ("Parts", "Runner")
@@ -97,6 +99,8 @@ class Runner:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._streams: dict[int, SttStream] = {}
         self._feeding: int | None = None
+        self._frame_bytes = parts.input_rate_hz * FRAME_MS // 1000 * BYTES_PER_SAMPLE
+        self._left_over_bytes = 0
         self._mouth = Mouth(parts.transport, self._now_ms, self._played, parts.frames)
         self._stages = Stages(
             post=self.post,
@@ -136,6 +140,9 @@ class Runner:
             self._carry_out([])
 
     async def push_audio(self, pcm: bytes) -> None:
+        received = self._left_over_bytes + len(pcm)
+        frames, self._left_over_bytes = divmod(received, self._frame_bytes)
+        self._parts.frames.received += frames
         await self._ear.push(pcm)
 
     def report_played(self, played_ms: int) -> None:
@@ -273,12 +280,15 @@ class Runner:
         task.add_done_callback(lambda _: self._tasks.pop(job, None))
 
     def _cancel(self, job: int) -> None:
-        self._streams.pop(job, None)
+        stream = self._streams.pop(job, None)
         if self._feeding == job:
             self._feeding = None
             self._ear.stop_feeding()
-        if job in self._tasks:
-            self._tasks[job].cancel()
+        task = self._tasks.get(job)
+        if task is not None and stream is not None:
+            self._loop.call_soon(task.cancel)  # once it has begun: before, it would never close its stream
+        elif task is not None:
+            task.cancel()
 
     # --- the end ------------------------------------------------------------------------------------------------
 

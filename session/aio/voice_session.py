@@ -158,7 +158,6 @@ class VoiceSession:
         """
         if self._runner is None or not self._engine.active:
             raise self._not_active("process_audio")
-        self._parts.frames.received += 1
         await self._runner.push_audio(pcm)
 
     async def process_transcript(self, text: str) -> None:

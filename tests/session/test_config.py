@@ -245,7 +245,9 @@ def test_settings_do_not_change() -> None:
         SessionConfig().timeout = 60  # type: ignore[misc] # that it cannot be done is what is tested
 
 
-@pytest.mark.parametrize(("field", "ends", "outside"), [("speed", (0.5, 2.0), (0.49, 2.01)), ("volume", (0.0, 1.0), (-0.01, 1.01))])
+@pytest.mark.parametrize(
+    ("field", "ends", "outside"), [("speed", (0.5, 2.0), (0.49, 2.01)), ("volume", (0.0, 1.0), (-0.01, 1.01))]
+)
 def test_how_a_text_is_said_has_ranges_too(field: str, ends: tuple[float, float], outside: tuple[float, float]) -> None:
     options: Callable[..., SayOptions] = SayOptions
 
@@ -253,7 +255,11 @@ def test_how_a_text_is_said_has_ranges_too(field: str, ends: tuple[float, float]
     for given in outside:
         with pytest.raises(SessionError) as error:
             options(**{field: given})
-        assert (ErrorCode.INVALID_INPUT, "say", field) == (error.value.code, error.value.op, error.value.details["field"])
+        assert (ErrorCode.INVALID_INPUT, "say", field) == (
+            error.value.code,
+            error.value.op,
+            error.value.details["field"],
+        )
 
 
 # --- durations --------------------------------------------------------------------------------------------------
@@ -280,7 +286,9 @@ def test_a_duration_is_seconds_a_timedelta_or_words(given: Duration, expected: i
     assert expected == duration_ms(given)
 
 
-@pytest.mark.parametrize("given", ["", "30", "s", "-1s", "1d", "1e3s", "1 000ms", "1s 500ms", True, None, b"1s", math.nan])
+@pytest.mark.parametrize(
+    "given", ["", "30", "s", "-1s", "1d", "1e3s", "1 000ms", "1s 500ms", True, None, b"1s", math.nan]
+)
 def test_anything_else_is_not(given: object) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         duration_ms(given)  # type: ignore[arg-type] # the wrong type is what is tested

@@ -15,9 +15,7 @@ DEFAULT = Endpointing()
 
 def hear(hearing: Hearing, *probabilities: float, span_ms: int = 20) -> list[bool]:
     """Each window arrives the moment it is over."""
-    return [
-        hearing.hear(Heard(span_ms, probability, hearing.position_ms + span_ms)) for probability in probabilities
-    ]
+    return [hearing.hear(Heard(span_ms, probability, hearing.position_ms + span_ms)) for probability in probabilities]
 
 
 # --- how long to wait -------------------------------------------------------------------------------------------

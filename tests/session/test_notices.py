@@ -29,5 +29,7 @@ def test_a_stage_that_took_no_part_has_no_latency() -> None:
 
 
 def test_reasons_and_outcomes_are_the_words_of_the_wire() -> None:
-    assert ["client", "agent", "timeout", "error", "server_shutdown", "deleted"] == [reason.value for reason in EndReason]
+    assert ["client", "agent", "timeout", "error", "server_shutdown", "deleted"] == [
+        reason.value for reason in EndReason
+    ]
     assert ["answered", "interrupted", "empty", "failed"] == [outcome.value for outcome in TurnOutcome]

@@ -160,14 +160,18 @@ def test_a_piece_without_words_is_heard_as_it_is() -> None:
 
 
 pieces = st.lists(
-    st.tuples(st.lists(st.text("abcé.!", min_size=1, max_size=8), min_size=1, max_size=6).map(" ".join), st.integers(1, 3_000)),
+    st.tuples(
+        st.lists(st.text("abcé.!", min_size=1, max_size=8), min_size=1, max_size=6).map(" ".join), st.integers(1, 3_000)
+    ),
     min_size=1,
     max_size=4,
 )
 
 
 @given(pieces, st.booleans(), st.lists(st.integers(0, 12_000), max_size=8))
-def test_what_was_heard_is_a_prefix_and_only_grows(said: list[tuple[str, int]], whole: bool, positions: list[int]) -> None:  # noqa: FBT001 -- drawn
+def test_what_was_heard_is_a_prefix_and_only_grows(
+    said: list[tuple[str, int]], whole: bool, positions: list[int]
+) -> None:  # noqa: FBT001 -- drawn
     playout = a_playout(*said[:-1])
     text, samples = said[-1]
     playout.begin_piece(text)

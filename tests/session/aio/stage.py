@@ -42,7 +42,6 @@ def a_session(**given: Any) -> VoiceSession:
     return VoiceSession(**(parts | given))
 
 
-
 async def soon(awaitable: Awaitable[T]) -> T:
     async with asyncio.timeout(LIMIT_S):
         return await awaitable

@@ -24,6 +24,7 @@ class Rig:
         self.heard: list[Heard] = []
         self.troubles: list[tuple[str, str]] = []
         self.fed = bytearray()
+        self.at_onset: Callable[[], None] | None = None
         self._more = asyncio.Event()
         parts: dict[str, Any] = {"input_rate_hz": RATE_HZ, "stt_rate_hz": RATE_HZ, "vad": FakeVad(), "noise": None}
         self.ear = Ear(
@@ -43,6 +44,9 @@ class Rig:
 
     def _hear(self, heard: Heard) -> None:
         self.heard.append(heard)
+        if self.at_onset and heard.probability > 0.5:
+            at_onset, self.at_onset = self.at_onset, None
+            at_onset()
         self._more.set()
 
 
@@ -159,6 +163,17 @@ async def test_a_transcription_begins_with_the_pre_roll_and_gets_everything_from
         await rig.until_heard_ms(1_088)
 
     assert audio[-PRE_ROLL_MS * RATE_HZ // 1000 * 2 :] + speech(64) == rig.fed
+
+
+async def test_the_pre_roll_is_what_led_up_to_the_onset_however_much_audio_came_at_once() -> None:
+    audio = speech(1_600)
+    async with a_rig(vad=FakeVad([0.0] * 30 + [1.0] * 20)) as rig:
+        rig.at_onset = lambda: rig.ear.feed_to(rig.feed, again=False)
+        await rig.ear.push(audio)
+        await rig.until_heard_ms(1_600)
+
+    onset_ms = 31 * 32
+    assert audio[(onset_ms - PRE_ROLL_MS) * RATE_HZ // 1000 * 2 :] == rig.fed
 
 
 async def test_nothing_is_fed_after_it_was_stopped() -> None:

@@ -160,7 +160,10 @@ async def test_a_detector_that_fails_is_a_failure() -> None:
 
 
 async def test_what_an_agent_says_and_does_comes_in_order() -> None:
-    rig, agent = Rig(), FakeAgent([["Good", "bye.", AgentAction("transfer", to="+32"), AgentAction("dtmf", digits="5")]])
+    rig, agent = (
+        Rig(),
+        FakeAgent([["Good", "bye.", AgentAction("transfer", to="+32"), AgentAction("dtmf", digits="5")]]),
+    )
     await soon(rig.stages.ask(JOB, agent, TURN))
 
     assert [TURN] == agent.asked
@@ -196,7 +199,9 @@ async def test_an_agent_that_breaks_off_has_said_what_it_said() -> None:
     assert ["unreachable"] == [call.error for call in rig.calls]
 
 
-async def test_what_the_contract_does_not_allow_is_a_failure_too_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_the_contract_does_not_allow_is_a_failure_too_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     class Careless(FakeAgent):
         async def ask(self, request: AgentRequest) -> AsyncGenerator[AgentOutput, None]:
             raise KeyError("choices")

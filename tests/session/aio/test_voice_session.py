@@ -214,10 +214,13 @@ class Line:
 
 
 async def test_after_a_stop_nothing_is_left_of_it() -> None:
-    """In the middle of everything: speech that is transcribed, an agent that is asked, a reply that is played."""
-    never = asyncio.Event()
+    """In the middle of everything: speech that is transcribed, an agent that is asked, a text that waits."""
+
+    class Thinking(FakeAgent):
+        async def notify(self, request: AgentRequest) -> None: ...
+
     stt, tts, line = FakeStt(["so"]), a_voice(), Line()
-    agent = FakeAgent(lambda request: ["Well, "], gate=never.wait)
+    agent = Thinking(lambda request: ["Well, "], gate=asyncio.Event().wait)
     before = asyncio.all_tasks(), set(threading.enumerate())
     session = a_session(stt=stt, tts=tts, agent=agent, transport=line, noise_cancellation=FakeNoise())
     witness = Witness(session)
