@@ -15,7 +15,7 @@ from typing import Any
 from app.auth import digest
 from app.parts import Parts
 from providers.api import Agent
-from session import FrameCounts, SayHandle, SayOptions, SessionConfig, SessionState, VoiceSession
+from session import FrameCounts, SayHandle, SayOptions, SessionConfig, SessionState, VoiceSession, agents_told
 from session.errors import ErrorCode, SessionError
 from session.notices import Ended, EndReason, Latency, Notice, TurnDone
 from session.transport import Transport
@@ -216,9 +216,15 @@ class Calls:
         if call.expiry is not None:
             call.expiry.cancel()
         if call.agent is not None:
-            self._spawn(call.agent.aclose())
+            self._spawn(_close(call.agent))
 
     def _spawn(self, ending: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(ending)
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
+
+
+async def _close(agent: Agent) -> None:
+    """An agent of one call's own, once it has heard that the call is over."""
+    await agents_told()
+    await agent.aclose()

@@ -16,7 +16,7 @@ from app.calls import Calls
 from app.metrics import Metrics
 from app.parts import Parts, warm_up
 from app.settings import Settings
-from session import FrameCounts
+from session import FrameCounts, agents_told
 from session.notices import EndReason
 
 __all__ = ("SHOWN_IN_DOCS", "Edge", "EdgeOf", "Manager", "Reader", "identify")
@@ -62,6 +62,7 @@ class Edge:
 
     async def aclose(self) -> None:
         await self.calls.end_all(EndReason.SERVER_SHUTDOWN)
+        await agents_told()
         await self.parts.aclose()
 
 

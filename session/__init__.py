@@ -1,6 +1,7 @@
 """A conversation between a caller and an agent: the engine that decides, and the shell that runs it."""
 
 from session.aio.mouth import FrameCounts
+from session.aio.runner import agents_told
 from session.aio.say_handle import SayHandle
 from session.aio.voice_session import VoiceSession
 from session.config import (
@@ -27,4 +28,5 @@ __all__ = (
     "SessionError",
     "SessionState",
     "VoiceSession",
+    "agents_told",
 )

@@ -57,6 +57,8 @@ class Hearing:
         self.last_voiced_ms = 0
         self.last_voiced_arrived_ms = 0
         self.last_arrived_ms = 0
+        self._window_ms = 0
+        self._perhaps = False
         self._candidate_ms: int | None = None
         self._maybe_onset_ms: int | None = None
 
@@ -69,13 +71,24 @@ class Hearing:
         """From the onset of the speech to its last voiced window, short gaps included."""
         return self.last_voiced_ms - self.onset_ms if self.speaking else 0
 
+    def voiced_for(self, duration_ms: int) -> bool:
+        """Whether the speech lasts so long, to the nearest window: 200 ms are six of 32 ms, and not seven."""
+        return self.speaking and self.voiced_ms + self._window_ms // 2 >= duration_ms
+
+    @property
+    def may_begin_again(self) -> bool:
+        """Whether the last window could be the onset of speech, and the next will tell."""
+        return self._candidate_ms is not None or self._perhaps
+
     def hear(self, heard: Heard) -> bool:
         """Take the next window; True when speech begins with it."""
         start_ms = self.position_ms
         self.position_ms += heard.span_ms
         self.last_arrived_ms = heard.arrived_ms
+        self._window_ms = heard.span_ms
         under_way = self.speaking or self._candidate_ms is not None
         self.voiced_now = heard.probability >= (SPEECH_GOES_ON if under_way else SPEECH_STARTS)
+        self._perhaps = heard.probability >= SPEECH_GOES_ON
         if not self.voiced_now:
             self._candidate_ms = None
             self._maybe_onset_ms = start_ms if heard.probability >= ONSET_MAY_BE else None

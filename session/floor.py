@@ -52,7 +52,7 @@ class Floor:
         elif not protected and not reply.held and not reply.hold_is_spent:
             if not reply.audible:
                 self._hold()
-            elif hearing.voiced_ms >= self._rules.pause_after_ms:
+            elif hearing.voiced_for(self._rules.pause_after_ms):
                 self._pause(reply)
         if turn.spoken and not protected and is_interruption(self._rules, turn.spoken, turn.voiced_ms):
             self._take_from(reply)

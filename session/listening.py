@@ -68,7 +68,7 @@ class Listener:
     def finals_are_in(self) -> bool:
         """Whether the text of the turn covers everything that was said in it."""
         turn = self.turn
-        if turn is None:
+        if turn is None or self._desk.deadlines.is_set("retry_stt"):
             return False
         return turn.failed is not None or (self._quiet and turn.received_finals == turn.asked_finals)
 
@@ -79,6 +79,8 @@ class Listener:
             return False
         if self.turn.overlong:
             return True
+        if self.hearing.may_begin_again and self.hearing.silence_ms < self._config.endpointing.maximum_silence_ms:
+            return False
         if not self.turn.spoken:
             return self.hearing.silence_ms >= self._config.endpointing.minimum_silence_ms
         return self.hearing.silence_ms >= wait_ms(self._config.endpointing, self.turn.verdict)
@@ -118,7 +120,8 @@ class Listener:
             return
         if event.final:
             turn.received_finals += 1
-            self._desk.deadlines.clear("final")
+            if turn.received_finals == turn.asked_finals:
+                self._desk.deadlines.clear("final")
         turn.spoken, turn.language, turn.confidence = event.text.strip(), event.language, event.confidence
         if turn.text != turn.told and turn.text:
             turn.told = turn.text
@@ -187,10 +190,11 @@ class Listener:
         self._desk.give(Feed(self._stt_job))
 
     def _silence(self, turn: UserTurn) -> None:
-        if self.hearing.silence_ms >= FINALISE_AFTER_MS and not self._quiet:
+        least_ms = self._config.endpointing.minimum_silence_ms
+        if self.hearing.silence_ms >= min(FINALISE_AFTER_MS, least_ms) and not self._quiet:
             self._quiet = True
             self._finalise(turn)
-        if self.hearing.silence_ms >= self._config.endpointing.minimum_silence_ms:
+        if self.hearing.silence_ms >= least_ms:
             self._stop()
 
     def _stop(self) -> None:

@@ -49,7 +49,6 @@ class Reply:
     say_tries: int = 1
     asked_ms: int = 0
     said_ms: int | None = None
-    first_audio: bool = False
     heard_since_ms: int | None = None
     playing: bool = False
     held: bool = False
@@ -164,10 +163,8 @@ class Replier:
         reply = self.reply
         if reply is None or reply.saying is None or not (event.samples > 0 or event.words):
             return
-        if not reply.first_audio and event.samples > 0:
-            reply.first_audio = True
-            if reply.said_ms is not None:
-                reply.latency = replace(reply.latency, tts_ms=self._desk.now_ms - reply.said_ms)
+        if event.samples > 0 and reply.latency.tts_ms is None and reply.said_ms is not None:
+            reply.latency = replace(reply.latency, tts_ms=self._desk.now_ms - reply.said_ms)
         if not reply.saying_began:
             reply.saying_began = True
             reply.playout.begin_piece(reply.saying)

@@ -54,7 +54,7 @@ NEVER_LAST = _words(
 SELDOM_LAST = _words(
     "to for from with at by about as like on is are was were be am can could will would shall should may might must"
     " have has had do does did that which who when where while so then until i we he she they per called named says"
-    " also dot"
+    " also dot just"
 )
 OPENERS = _phrases(
     "in short, however, well, so, but, and, also, then, anyway, actually, basically, first, first of all, for example,"
@@ -62,6 +62,16 @@ OPENERS = _phrases(
 )
 SUBORDINATORS = _words("if when while although though unless until since because as whenever before after once")
 AUXILIARIES = _words("is are am was were do does did can could will would shall should have has had may")
+DETERMINERS = _words("the a an my your our their his its this these every some each another both all")
+VERBS = AUXILIARIES | _words(
+    "isn't aren't wasn't weren't don't doesn't didn't can't couldn't won't wouldn't shouldn't haven't hasn't hadn't be"
+    " been might must go goes went come comes came get gets got make makes made take takes took say says said know knows"
+    " knew think thinks thought see sees saw want wants need needs find finds found give gives gave tell tells told"
+    " work works leave leaves left keep keeps kept feel feels felt seem seems look looks cost costs lose lost break"
+    " broke sent bought paid brought read put set run ran stop stops start starts begin begins began sound sounds happen"
+    " happens mean means meant stand stands stood hear heard hold holds held fell rose grew sold became met wrote"
+    " arrives opens closes ends lasts helps depends there's that's it's"
+)
 SMALL_NUMBERS = _words("zero oh one two three four five six seven eight nine double triple")
 LARGE_NUMBERS = _words(
     "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty"
@@ -73,6 +83,11 @@ CODE = re.compile(r"\b(?:pin|code|postcode|digits|account|card|order|reference|b
 EMAIL = re.compile(r"\be-? ?mail\b")
 EMAIL_BEGUN = re.compile(r"@| at (?:gmail|yahoo|hotmail|outlook|icloud)\b")
 EMAIL_COMPLETE = re.compile(r"\S@\S+\.[a-z]{2,}|(?:\bdot |\.)(?:com|org|net|edu|gov|io|info|uk|de|fr|eu|ca|au|us)$")
+ASKED_WITHOUT_A_VERB = re.compile(  # "What are you", "where can I", "do you"
+    r"(?:(?:what|where|who|when|why|how|which) )?(?:do|does|did|can|could|will|would|shall|should|have|has|had)"
+    r" (?:i|you|he|she|it|we|they)"
+    r"|(?:what|why|when) (?:am|are|was|were) (?:i|you|we)"
+)
 SPELLING = re.compile(r"\bspell")
 REFUSAL = re.compile(r"\b(?:don't|do not|no|not|can't|why|what|repeat|sorry)\b")
 
@@ -167,6 +182,11 @@ def _question(said: _Said) -> float | None:
     return COMPLETE if said.ending == "?" else None
 
 
+def _unasked_question(said: _Said) -> float | None:
+    """Some are questions ("Do you?"), more often the verb is still to come."""
+    return UNKNOWN if ASKED_WITHOUT_A_VERB.fullmatch(" ".join(said.sentence)) else None
+
+
 def _email(said: _Said) -> float | None:
     asked = EMAIL.search(said.asked) is not None and REFUSAL.search(said.text) is None
     if not asked and EMAIL_BEGUN.search(said.text) is None:
@@ -230,6 +250,15 @@ def _expecting(said: _Said) -> float | None:
     return HANGING if said.stopped else EXPECTING
 
 
+def _nothing_said_of_it(said: _Said) -> float | None:
+    """ "The quick brown fox." Who was asked something may say no more than "The red one."."""
+    first, *rest = said.sentence
+    verb = any(word in VERBS or word.endswith(("ed", "'s")) for word in rest)
+    if first not in DETERMINERS or verb or "please" in rest or not 1 <= len(rest) <= 5 or "?" in said.asked:
+        return None
+    return MAYBE_MORE if said.stopped else None
+
+
 def _series(said: _Said) -> float | None:
     """The last two clauses begin with the same two words and are not the same."""
     clauses = [_bare(clause) for clause in re.split(r"[.,;!]+", said.text)]
@@ -250,4 +279,16 @@ def _punctuation(said: _Said) -> float:
             return HANGING
 
 
-_RULES = (_short_answer, _broken_off, _question, _email, _number, _spelling, _seldom_last, _expecting, _series)
+_RULES = (
+    _short_answer,
+    _broken_off,
+    _unasked_question,
+    _question,
+    _email,
+    _number,
+    _spelling,
+    _seldom_last,
+    _expecting,
+    _nothing_said_of_it,
+    _series,
+)

@@ -52,7 +52,7 @@ from session.notices import EndReason, ErrorOccurred, Notice
 from session.pacer import FRAME_MS
 from session.transport import Transport
 
-__all__ = ("Parts", "Runner")
+__all__ = ("Parts", "Runner", "agents_told")
 
 logger = logging.getLogger(__name__)
 
@@ -201,8 +201,7 @@ class Runner:
             case Feed():
                 self._feed(command)
             case Finalise():
-                if stream := self._streams.get(command.job):
-                    self._stages.finalise(command.job, self._parts.stt.name, stream)
+                self._finalise(command.job)
             case JudgeTurn():
                 self._judge(command)
             case Ask():
@@ -229,13 +228,33 @@ class Runner:
         stt = self._parts.stt
         try:
             stream = stt.open(language=self._parts.language)
-        except ProviderError as error:
+        except Exception as error:  # noqa: BLE001 -- a vendor's code, and a vendor's mistakes
             self._start(command.job, self._stages.refused(command.job, stt.name, error))
             return
         self._streams[command.job] = stream
         self._feeding = command.job
         self._start(command.job, self._stages.transcribe(command.job, stt.name, stream))
-        self._ear.feed_to(stream.feed, again=command.again)
+        self._ear.feed_to(lambda pcm: self._feed_stream(command.job, stream, pcm), again=command.again)
+
+    def _feed_stream(self, job: int, stream: SttStream, pcm: bytes) -> None:
+        try:
+            stream.feed(pcm)
+        except Exception as error:  # noqa: BLE001 -- as above
+            self._stream_broke(job, error)
+
+    def _finalise(self, job: int) -> None:
+        stream = self._streams.get(job)
+        if stream is None:
+            return
+        try:
+            self._stages.finalise(job, self._parts.stt.name, stream)
+        except Exception as error:  # noqa: BLE001 -- as above
+            self._stream_broke(job, error)
+
+    def _stream_broke(self, job: int, error: Exception) -> None:
+        """A stream that takes nothing more fails as one that gives nothing more."""
+        self._cancel(job)
+        self._start(job, self._stages.refused(job, self._parts.stt.name, error))
 
     def _judge(self, command: JudgeTurn) -> None:
         detector = self._parts.turn_detector
@@ -277,7 +296,7 @@ class Runner:
     def _start(self, job: int, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks[job] = task
-        task.add_done_callback(lambda _: self._tasks.pop(job, None))
+        task.add_done_callback(lambda done: self._tasks.get(job) is done and self._tasks.pop(job))
 
     def _cancel(self, job: int) -> None:
         stream = self._streams.pop(job, None)
@@ -310,6 +329,12 @@ class Runner:
         instead = "it is bypassed" if part == "noise" else "the energy of the signal is used instead"
         retryable = isinstance(error, ProviderError) and error.retryable
         self._tell(ErrorOccurred(ErrorCode.INTERNAL_ERROR, f"{part}: {error}; {instead}", retryable, fatal=False))
+
+
+async def agents_told() -> None:
+    """Wait until every agent has heard what it was told of the sessions on this loop: before the agents are closed."""
+    loop = asyncio.get_running_loop()
+    await asyncio.gather(*(task for task in _notifications if task.get_loop() is loop))
 
 
 async def _notify(agent: Agent, request: AgentRequest) -> None:

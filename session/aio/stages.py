@@ -111,7 +111,7 @@ class Stages:
             self._finals.pop(job, None)
             await stream.aclose()
 
-    async def refused(self, job: int, provider: str, error: ProviderError) -> None:
+    async def refused(self, job: int, provider: str, error: Exception) -> None:
         """A stream that could not even be opened fails as one that broke."""
 
         async def work() -> None:

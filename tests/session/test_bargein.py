@@ -19,7 +19,7 @@ BOTH, EITHER = Interruption(), Interruption(combine="or")
         ("  ... !?", []),
         ("Stop, please!", ["stop", "please"]),
         ("don't you dare", ["don't", "you", "dare"]),
-        ("l\u2019eau", ["l\u2019eau"]),  # noqa: RUF001 -- the apostrophe of typographers
+        ("l\u2019eau", ["l\u2019eau"]),
         ("uh-huh", ["uh", "huh"]),
         ("STRASSE Straße", ["strasse", "strasse"]),
         ("snake_case 3.14", ["snake", "case", "3", "14"]),

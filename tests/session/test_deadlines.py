@@ -65,8 +65,8 @@ def test_what_is_due_comes_in_the_order_of_time(times_ms: dict[str, int], now_ms
     for name, at_ms in times_ms.items():
         deadlines.set(name, at_ms)
     popped: list[str] = []
-    while (name := deadlines.pop_due(now_ms)) is not None:
-        popped.append(name)
+    while (due := deadlines.pop_due(now_ms)) is not None:
+        popped.append(due)
 
     assert sorted(at_ms for at_ms in times_ms.values() if at_ms <= now_ms) == [times_ms[name] for name in popped]
     assert min((at_ms for at_ms in times_ms.values() if at_ms > now_ms), default=None) == deadlines.next_ms()

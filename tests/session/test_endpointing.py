@@ -134,6 +134,21 @@ def test_a_short_gap_belongs_to_the_speech() -> None:
     assert (120, 0) == (hearing.voiced_ms, hearing.silence_ms)
 
 
+def test_how_long_speech_lasts_is_told_to_the_nearest_window() -> None:
+    hearing = Hearing()
+    hear(hearing, *[0.9] * 5, span_ms=32)
+
+    assert (True, False) == (hearing.voiced_for(176), hearing.voiced_for(177))
+
+    hear(hearing, 0.9, span_ms=32)
+
+    assert hearing.voiced_for(200)
+
+    hearing.stop()
+
+    assert not hearing.voiced_for(0)
+
+
 def test_speech_that_was_stopped_must_begin_again() -> None:
     hearing = Hearing()
     hear(hearing, 0.9, 0.9, 0.9, 0.0)

@@ -159,27 +159,20 @@ def test_a_piece_without_words_is_heard_as_it_is() -> None:
     assert "" == heard_at(a_playout(("", 100)), 50)
 
 
-pieces = st.lists(
-    st.tuples(
-        st.lists(st.text("abcé.!", min_size=1, max_size=8), min_size=1, max_size=6).map(" ".join), st.integers(1, 3_000)
-    ),
-    min_size=1,
-    max_size=4,
-)
+texts = st.lists(st.text("abcé.!", min_size=1, max_size=8), min_size=1, max_size=6).map(" ".join)
+pieces = st.lists(st.tuples(texts, st.integers(1, 3_000)), min_size=1, max_size=4)
 
 
-@given(pieces, st.booleans(), st.lists(st.integers(0, 12_000), max_size=8))
-def test_what_was_heard_is_a_prefix_and_only_grows(
-    said: list[tuple[str, int]], whole: bool, positions: list[int]
-) -> None:  # noqa: FBT001 -- drawn
+@given(pieces, st.sampled_from(["finished", "unfinished"]), st.lists(st.integers(0, 12_000), max_size=8))
+def test_what_was_heard_is_a_prefix_and_only_grows(said: list[tuple[str, int]], last: str, at: list[int]) -> None:
     playout = a_playout(*said[:-1])
     text, samples = said[-1]
     playout.begin_piece(text)
     playout.spoken(samples, ())
-    if whole:
+    if last == "finished":
         playout.spoken_whole()
     reply, before = " ".join(text for text, _ in said), ""
-    for position in sorted(positions):
+    for position in sorted(at):
         heard = heard_at(playout, position)
 
         assert reply.startswith(heard)

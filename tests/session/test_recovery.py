@@ -43,7 +43,7 @@ def test_jitter_spreads_it_from_nothing_to_all(jitter: float, expected: int) -> 
 
 
 @given(st.integers(1, 10), st.integers(100, 10_000), st.floats(0, 1), st.floats(0, 1))
-def test_a_delay_stays_in_its_bounds_and_grows_with_the_jitter(
+def test_a_delay_keeps_its_bounds_and_grows_with_the_jitter(
     attempt: int, first_ms: int, one: float, two: float
 ) -> None:
     less, more = (delay_ms(attempt, max_retries=10, first_ms=first_ms, jitter=jitter) for jitter in sorted((one, two)))

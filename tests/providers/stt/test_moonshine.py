@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -254,18 +253,6 @@ async def test_a_stream_that_the_model_cannot_follow_is_refused_and_bounded(stt:
     assert stream._held.held_ms < 40_000
     with pytest.raises(Overloaded):
         await final_of(stream)
-
-
-async def test_a_final_of_four_seconds_comes_soon(stt: Moonshine) -> None:
-    """150 ms is promised, on an idle machine; the fastest of five tells least of the others that run on this one."""
-    four_seconds = TWO_CITIES.pcm(from_ms=1_000, to_ms=5_000)
-    took_ms = []
-    for _ in range(5):
-        began_s = time.perf_counter()
-        await recognised(stt, four_seconds)
-        took_ms.append((time.perf_counter() - began_s) * 1_000)
-
-    assert min(took_ms) < 300
 
 
 async def test_closing_ends_the_iteration_in_mid_job(stt: Moonshine) -> None:

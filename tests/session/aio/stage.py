@@ -1,4 +1,4 @@
-"""What the tests of the shell share: short sounds, a quick voice, a session made of fakes, and a witness."""
+"""What the tests of the shell share: short sounds, a quick voice, a line, a session made of fakes, and a witness."""
 
 from __future__ import annotations
 
@@ -7,16 +7,33 @@ from array import array
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
+import pytest
+
 from providers.fakes import FakeStt, FakeTts, FakeVad
-from session import VoiceSession
+from session import SessionError, VoiceSession
 from session.notices import Notice
 
-__all__ = ("LIMIT_S", "RATE_HZ", "Witness", "a_session", "a_voice", "silence", "soon", "speech")
+__all__ = (
+    "ASK",
+    "LIMIT_S",
+    "RATE_HZ",
+    "STORY",
+    "Line",
+    "Witness",
+    "a_session",
+    "a_voice",
+    "refused",
+    "silence",
+    "soon",
+    "speech",
+)
 
 RATE_HZ = 16_000
 
 LIMIT_S = 3.0
 """Nothing here takes a tenth of it, unless the machine is very busy or the code is broken."""
+
+STORY = "Once upon a time there was a whale, and it sang. " * 20
 
 T = TypeVar("T")
 N = TypeVar("N")
@@ -31,6 +48,10 @@ def silence(duration_ms: int, rate_hz: int = RATE_HZ) -> bytes:
     return bytes(duration_ms * rate_hz // 1000 * 2)
 
 
+ASK = [speech(640), silence(1_280)]
+"""Something that is said, and the silence that ends a turn whatever is thought of it."""
+
+
 def a_voice(ms_per_character: int = 2) -> FakeTts:
     """Says a dozen words in the time of one."""
     return FakeTts(rate_hz=RATE_HZ, samples_per_character=ms_per_character * RATE_HZ // 1000)
@@ -42,9 +63,33 @@ def a_session(**given: Any) -> VoiceSession:
     return VoiceSession(**(parts | given))
 
 
+class Line:
+    """A transport that keeps what it is given."""
+
+    def __init__(self, rate_hz: int = RATE_HZ) -> None:
+        self.rate_hz = rate_hz
+        self.frames: list[bytes] = []
+        self.cleared = self.closed = 0
+
+    def send_audio(self, frame: bytes) -> None:
+        self.frames.append(frame)
+
+    def clear(self) -> None:
+        self.cleared += 1
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
 async def soon(awaitable: Awaitable[T]) -> T:
     async with asyncio.timeout(LIMIT_S):
         return await awaitable
+
+
+async def refused(action: Awaitable[object]) -> SessionError:
+    with pytest.raises(SessionError) as error:
+        await soon(action)
+    return error.value
 
 
 class Witness:

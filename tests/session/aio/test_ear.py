@@ -189,7 +189,7 @@ async def test_nothing_is_fed_after_it_was_stopped() -> None:
 async def test_a_transcription_that_starts_again_gets_the_whole_utterance() -> None:
     audio = speech(1_600)
     async with a_rig() as rig:
-        rig.ear.feed_to(bytes, again=False)
+        rig.ear.feed_to(lambda _: None, again=False)
         await rig.ear.push(audio)
         await rig.until_heard_ms(1_600)
         rig.ear.stop_feeding()
@@ -201,7 +201,7 @@ async def test_a_transcription_that_starts_again_gets_the_whole_utterance() -> N
 async def test_an_utterance_is_kept_so_far_and_no_further() -> None:
     second = speech(1_024)
     async with a_rig(vad=FakeVad(window_samples=16_384)) as rig:
-        rig.ear.feed_to(bytes, again=False)
+        rig.ear.feed_to(lambda _: None, again=False)
         for _ in range(KEPT_MS // 1_000 + 2):
             await rig.ear.push(second)
         await rig.until_heard_ms(KEPT_MS + 2_000)

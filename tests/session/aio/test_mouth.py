@@ -6,28 +6,9 @@ import asyncio
 
 from session.aio.media_clock import MediaClock
 from session.aio.mouth import FrameCounts, Mouth, OutputQueue
-from tests.session.aio.stage import soon, speech
+from tests.session.aio.stage import Line, soon, speech
 
 FRAME_SAMPLES = 320
-
-
-class Line:
-    """A transport that keeps what it is given."""
-
-    rate_hz = 16_000
-
-    def __init__(self) -> None:
-        self.frames: list[bytes] = []
-        self.cleared = 0
-
-    def send_audio(self, frame: bytes) -> None:
-        self.frames.append(frame)
-
-    def clear(self) -> None:
-        self.cleared += 1
-
-    async def aclose(self) -> None:
-        pass
 
 
 class Rig:
