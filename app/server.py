@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import sys
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -118,7 +120,13 @@ async def _announce(edge: Edge, listener: socket.socket) -> None:
     address = _address(edge.settings, listener)
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"Ready: [bold]http://{address}[/]")
-    console.print(f"Talk to it: [bold]beluga-voice talk FILE.wav --url ws://{address}/v1/ws[/]")
+    console.print(f"Talk to it: [bold]{_program()} talk FILE.wav --url ws://{address}/v1/ws[/]")
+
+
+def _program() -> str:
+    """``beluga-voice`` as it was called, where that is how it was."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "beluga-voice" and not called.is_absolute() else "beluga-voice"
 
 
 def _address(settings: Settings, listener: socket.socket) -> str:

@@ -187,7 +187,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class TurnSoFar:
-    """``text``: the final transcript of the turn so far; ``pcm``: its last ``audio_ms``, where the detector wants any."""
+    """``text``: the final transcript of the turn so far; ``pcm``: its last ``audio_ms``, for detectors that want it."""
 
     text: str
     language: str | None = None

@@ -296,7 +296,12 @@ class Runner:
     def _start(self, job: int, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks[job] = task
-        task.add_done_callback(lambda done: self._tasks.get(job) is done and self._tasks.pop(job))
+        task.add_done_callback(lambda done: self._forget(job, done))
+
+    def _forget(self, job: int, done: asyncio.Task[None]) -> None:
+        if self._tasks.get(job) is done:
+            del self._tasks[job]
+            self._streams.pop(job, None)
 
     def _cancel(self, job: int) -> None:
         stream = self._streams.pop(job, None)
@@ -313,10 +318,12 @@ class Runner:
 
     async def _close(self, reason: EndReason) -> None:
         """Free everything. Nobody who waits for it can cancel it."""
-        tasks = [*self._tasks.values(), self._ear_task]
+        tasks, streams = [*self._tasks.values(), self._ear_task], list(self._streams.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # A transcription that was cancelled before its first step has closed nothing.
+        await asyncio.gather(*(stream.aclose() for stream in streams), return_exceptions=True)
         self._ear.close()
         self._mouth.close()
         try:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Self
 
 from providers.api import Agent, Message, NoiseFilter, SpeechToText, TextToSpeech, TurnDetector, VoiceActivity
+from providers.errors import ProviderError
 from providers.vad.energy import Energy
 from session.aio.callbacks import StateCallback, StateCallbacks
 from session.aio.function_agent import AgentFunction, as_agent
@@ -131,13 +132,16 @@ class VoiceSession:
     async def start(self) -> None:
         """``initial`` or ``ended`` becomes ``listening``.
 
-        :raises SessionError: ``session_already_active``.
+        :raises SessionError: ``session_already_active``; ``internal_error`` when a provider cannot be opened.
         """
         if self._runner is not None and not self._engine.active:
             await asyncio.shield(self._runner.ended)
         if not self._engine.active:
             self._output.reopen()
-            self._runner = Runner(self._engine, self._parts, self._tell)
+            try:
+                self._runner = Runner(self._engine, self._parts, self._tell)
+            except ProviderError as error:
+                raise SessionError("start", ErrorCode.INTERNAL_ERROR, str(error), cause=error) from error
         self._running("start").handle(Started(self._greeting))
         await self._callbacks.settle(CALLBACKS_LIMIT_S)
 
