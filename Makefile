@@ -28,7 +28,7 @@ test: .venv/test.stamp
 	$(BIN)/python -m pytest
 
 bench: .venv/test.stamp
-	for script in engine response sessions; do $(BIN)/python bench/$$script.py || exit 1; done
+	for script in engine models response interruption sessions; do $(BIN)/python -m bench.$$script || exit 1; done
 
 # Needs uv; names no index.
 lock:
