@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import secrets
 import time
 import uuid
@@ -14,6 +15,7 @@ from typing import Any
 
 from app.auth import digest
 from app.parts import Parts
+from app.transports.jack import Jack, Plug
 from providers.api import Agent
 from session import FrameCounts, SayHandle, SayOptions, SessionConfig, SessionState, VoiceSession, agents_told
 from session.errors import ErrorCode, SessionError
@@ -29,20 +31,27 @@ Operation = Callable[[str], AbstractContextManager[None]]
 """Measures what runs inside it, under the name of an operation."""
 
 
+def _new_resume_token() -> str:
+    return secrets.token_urlsafe(24)
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """One session. Until somebody connects there is a call but no ``session``; ``transport`` says how they did."""
 
     session_id: str
-    token: str
+    token: str = field(repr=False)
     metadata: dict[str, object]
     greeting: str | None
     agent: Agent | None
     """An agent of its own, closed with the call."""
     created_at_s: float = field(default_factory=time.time)
     connected_at_s: float | None = None
-    resume_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    resume_token: str = field(default_factory=_new_resume_token, repr=False)
+    """Takes the call over from a connection that was lost. Good for once; its successor comes with each ``ready``."""
     transport: str | None = None
+    jack: Jack | None = None
+    """Where the call's connection is plugged in, of a transport that can be taken over."""
     session: VoiceSession | None = None
     turns: int = 0
     latency: Latency | None = None
@@ -158,6 +167,43 @@ class Calls:
         session.subscribe(lambda notice: self._tell(call, notice))
         with self._operation("start"):
             await session.start()
+        return session
+
+    def find_by_resume_token(self, token: str) -> Call:
+        """A call that has been connected. Every token is compared, in constant time: how long it takes tells nothing.
+
+        :raises SessionError: ``session_not_found`` for a token that is unknown, used, or too late.
+        """
+        given = digest(token)
+        matches = [call for call in self.all() if hmac.compare_digest(digest(call.resume_token), given)]
+        if not matches or matches[0].jack is None:
+            raise SessionError("resume", ErrorCode.SESSION_NOT_FOUND, "there is nothing to resume")
+        return matches[0]
+
+    async def hold(self, call: Call) -> None:
+        """The connection is lost: keep the session for the grace, or end it where there is none."""
+        grace_ms = self._config.resume_grace_ms
+        if call.session is None or call.jack is None or not grace_ms:
+            await self.end(call, EndReason.CLIENT)
+        elif self._calls.get(call.session_id) is call:
+            call.jack.unplug()
+            call.session.hold()
+            loop = asyncio.get_running_loop()
+            call.expiry = loop.call_later(grace_ms / 1000, lambda: self._spawn(self.end(call, EndReason.CLIENT)))
+
+    def resume(self, call: Call, plug: Plug, ready: Callable[[str], str]) -> VoiceSession:
+        """Go on with another connection, whatever became of the one before. ``ready`` is told the next resume token.
+
+        :raises SessionError: ``session_not_active``.
+        """
+        session = call.active_session()
+        session.hold()
+        if call.expiry is not None:
+            call.expiry.cancel()
+        call.resume_token = _new_resume_token()
+        if call.jack is not None:
+            call.jack.take_over(plug, ready(call.resume_token))
+        session.go_on()
         return session
 
     async def say(self, call: Call, text: str, options: SayOptions) -> SayHandle:

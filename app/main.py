@@ -69,7 +69,7 @@ def _edge(settings: Settings) -> Edge:
         watchers=(metrics.watch, logs.watcher(settings.log)),
         operation=metrics.operation,
     )
-    metrics.read(frames, calls.all)
+    metrics.read(frames, calls.all, tuple(made.breakers()))
     gate = Gate(settings.auth, insecure=settings.server.insecure, session_of=calls.session_of)
     admission = Admission(settings.limits, sessions=lambda: len(calls), clock_s=time.monotonic)
     return Edge(settings, made, frames, calls, metrics, gate, admission, asyncio.Event(), asyncio.Event())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,17 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 
 from session import FrameCounts
-from session.notices import Ended, ErrorOccurred, InterruptionJudged, Notice, ProviderCalled, StateChanged, TurnDone
+from session.breaker import Breaker
+from session.notices import (
+    DraftJudged,
+    Ended,
+    ErrorOccurred,
+    InterruptionJudged,
+    Notice,
+    ProviderCalled,
+    StateChanged,
+    TurnDone,
+)
 from session.states import SessionState
 
 if TYPE_CHECKING:
@@ -40,6 +50,9 @@ _STAGES = ("endpoint", "stt", "agent", "tts")
 disable_created_metrics()  # type: ignore[no-untyped-call] # it has no annotations
 
 
+_OneBreaker = tuple[str, str, Breaker]
+
+
 class Metrics:
     """Of one server: nothing is registered globally."""
 
@@ -58,6 +71,7 @@ class Metrics:
         self._refused = counter("sessions_refused", "Sessions that were not admitted.", "reason")
         self._turns = counter("turns", "Turns of users that are over.", "outcome")
         self._interruptions = counter("interruptions", "Possible interruptions that were judged.", "outcome")
+        self._drafts = counter("preemptive", "Answers that were asked for before the turn was over.", "outcome")
         self._requests = counter("provider_requests", "Requests to providers.", "kind", "provider")
         self._failures = counter("provider_errors", "Failed requests to providers.", "kind", "provider", "code")
         self._duration = histogram("session_duration_seconds", "Start to end.", _DURATION_S, "transport")
@@ -77,9 +91,12 @@ class Metrics:
         self._provider = histogram("provider_latency_seconds", "Request to first result.", _STAGE_S, "kind", "provider")
         self._lag = histogram("event_loop_lag_seconds", "How late the event loop runs a timer.", _LAG_S)
 
-    def read(self, frames: FrameCounts, calls: Callable[[], tuple[Call, ...]]) -> None:
-        """Show what is counted elsewhere: the frames of all sessions, and the calls that exist."""
-        self.registry.register(_Live(frames, calls))
+    def read(
+        self, frames: FrameCounts, calls: Callable[[], tuple[Call, ...]], breakers: Sequence[_OneBreaker] = ()
+    ) -> None:
+        """Show what is counted elsewhere: the frames of all sessions, the calls that exist, and each breaker with the
+        kind and the name of its provider."""
+        self.registry.register(_Live(frames, calls, breakers))
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """The text and its content type: OpenMetrics for those that ask for it."""
@@ -130,6 +147,8 @@ class Metrics:
                 self._interruptions.labels("committed" if committed else "resumed").inc()
                 if stop_ms is not None:
                     self._stop_latency.observe(stop_ms / 1000)
+            case DraftJudged(used):
+                self._drafts.labels("used" if used else "discarded").inc()
             case ProviderCalled(kind, provider, latency_ms, error):
                 self._requests.labels(kind, provider).inc()
                 if error is None:
@@ -153,9 +172,12 @@ class Metrics:
 class _Live:
     """What is counted elsewhere, read when somebody asks."""
 
-    def __init__(self, frames: FrameCounts, calls: Callable[[], tuple[Call, ...]]) -> None:
+    def __init__(
+        self, frames: FrameCounts, calls: Callable[[], tuple[Call, ...]], breakers: Sequence[_OneBreaker]
+    ) -> None:
         self._frames = frames
         self._calls = calls
+        self._breakers = breakers
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         active = GaugeMetricFamily("session_active", "Sessions that are connected.", labels=["transport"])
@@ -163,6 +185,12 @@ class _Live:
         for transport in {"websocket", *connected}:
             active.add_metric([transport], connected[transport])
         yield active
+        states = GaugeMetricFamily(
+            "circuit_breaker_state", "0 closed, 1 half-open, 2 open.", labels=["kind", "provider"]
+        )
+        for kind, provider, breaker in self._breakers:
+            states.add_metric([kind, provider], breaker.state)
+        yield states
         counts = self._frames
         for name, text, by_direction in (
             ("audio_frames", "Frames of 20 ms.", {"in": counts.received, "out": counts.sent}),

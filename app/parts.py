@@ -15,6 +15,9 @@ from app.settings import Settings, WrongSettings
 from providers.api import Agent, NoiseFilter, SpeechToText, TextToSpeech, TurnDetector, VoiceActivity
 from providers.errors import ProviderError, Rejected
 from providers.registry import Kind
+from session import SpeechToTextInOrder, TextToSpeechInOrder
+from session.aio.failover import PATIENCE_MS
+from session.breaker import Breaker
 
 __all__ = ("Choice", "Parts", "build", "choices", "warm_up")
 
@@ -43,8 +46,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    stt: SpeechToText
-    tts: TextToSpeech
+    stt: SpeechToTextInOrder
+    tts: TextToSpeechInOrder
     vad: VoiceActivity
     noise: NoiseFilter | None
     turn: TurnDetector
@@ -54,6 +57,13 @@ class Parts:
         yield from (self.stt, self.tts, self.vad, self.turn, self.agent)
         if self.noise is not None:
             yield self.noise
+
+    def breakers(self) -> Iterator[tuple[Kind, str, Breaker]]:
+        """With the kind and the name of the provider that each is of."""
+        for name, breaker in self.stt.breakers:
+            yield "stt", name, breaker
+        for name, breaker in self.tts.breakers:
+            yield "tts", name, breaker
 
     async def aclose(self) -> None:
         for part in self.all():
@@ -82,7 +92,7 @@ def build(settings: Settings) -> Parts:
 
     :raises WrongSettings: when a name, an option or a package is wrong, each on its line.
     """
-    made: dict[str, Any] = {}
+    made: dict[str, list[Any]] = {}
     mistakes: list[str] = []
     for choice in choices(settings):
         try:
@@ -90,13 +100,15 @@ def build(settings: Settings) -> Parts:
         except Rejected as error:
             mistakes.extend(str(error).splitlines())
         else:
-            if not choice.fallback:
-                made[choice.kind] = provider
+            made.setdefault(choice.kind, []).append(provider)
     if mistakes:
         raise WrongSettings(mistakes)
-    if settings.stt.fallback or settings.tts.fallback:
-        logger.warning("fallback providers are accepted, but this version does not fall back to them yet")
-    return Parts(**made)
+    rules = settings.session
+    return Parts(
+        stt=SpeechToTextInOrder(made.pop("stt"), patience_ms=min(PATIENCE_MS, rules.stt_timeout_ms // 2)),
+        tts=TextToSpeechInOrder(made.pop("tts"), patience_ms=min(PATIENCE_MS, rules.tts_timeout_ms // 2)),
+        **{kind: provider for kind, (provider,) in made.items()},
+    )
 
 
 async def warm_up(parts: Parts) -> None:

@@ -27,8 +27,6 @@ _SEND_BUFFER_BYTES = 64 * 1024
 _UNREAD_FOR_MS = 30_000
 """A connection whose client takes nothing for so long is closed by the kernel, with what is left to write."""
 
-_PING_EVERY_S = 20.0
-
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; those that it accepts have its options.
@@ -54,13 +52,16 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def configure(app: FastAPI) -> uvicorn.Config:
+    """A client that answers no ping for two intervals of the sessions' keep-alive is cut off."""
+    session = app.state.edge.settings.session
+    ping_every_s = session.keep_alive_interval_ms / 1000 if session.enable_keep_alive else None
     return uvicorn.Config(
         app,
         ws=_websocket,  # type: ignore[arg-type] # a function makes the protocol as a class would
         ws_max_size=8 * MAX_MESSAGE_BYTES,  # what is a little too long is told so, by us
         ws_per_message_deflate=False,  # audio does not shrink, and each connection would pay for trying
-        ws_ping_interval=_PING_EVERY_S,
-        ws_ping_timeout=_PING_EVERY_S,
+        ws_ping_interval=ping_every_s,
+        ws_ping_timeout=None if ping_every_s is None else 2 * ping_every_s,
         loop="uvloop",
         log_config=None,
         access_log=False,

@@ -12,8 +12,8 @@ from session.errors import SessionError
 
 __all__ = ("read_session",)
 
-_OF_ONE_SESSION = frozenset({"session_id", "auto_start"})
-"""Fields that are not for a server to set: it names and starts every session itself."""
+_NOT_SETTINGS = frozenset({"session_id", "auto_start", "scorer"})
+"""Fields that no operator sets: the server names and starts every session itself, and code is no value."""
 
 
 def read_session(given: object) -> tuple[SessionConfig | None, list[str]]:
@@ -27,7 +27,7 @@ def read_session(given: object) -> tuple[SessionConfig | None, list[str]]:
 
 def _build(kind: Any, given: Mapping[str, Any], path: str, mistakes: list[str]) -> Any:
     """An instance of the dataclass ``kind``, or its default after mistakes."""
-    parts = {part.name: part for part in fields(kind) if part.name not in _OF_ONE_SESSION}
+    parts = {part.name: part for part in fields(kind) if part.name not in _NOT_SETTINGS}
     hints = get_type_hints(kind)
     values: dict[str, Any] = {}
     before = len(mistakes)

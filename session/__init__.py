@@ -1,5 +1,6 @@
 """A conversation between a caller and an agent: the engine that decides, and the shell that runs it."""
 
+from session.aio.failover import SpeechToTextInOrder, TextToSpeechInOrder
 from session.aio.mouth import FrameCounts
 from session.aio.runner import agents_told
 from session.aio.say_handle import SayHandle
@@ -27,6 +28,8 @@ __all__ = (
     "SessionConfig",
     "SessionError",
     "SessionState",
+    "SpeechToTextInOrder",
+    "TextToSpeechInOrder",
     "VoiceSession",
     "agents_told",
 )

@@ -23,6 +23,7 @@ __all__ = (
     "Notify",
     "Pause",
     "Play",
+    "Rewind",
     "Say",
     "Tell",
 )
@@ -58,6 +59,7 @@ class Ask:
     turn_id: str
     type: AgentEvent
     transcript: str = ""
+    preemptive: bool = False
     replaces: str | None = None
     language: str | None = None
     digits: str | None = None
@@ -97,6 +99,11 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewind:
+    """While paused: what was sent and not heard is to be sent again, for it has not arrived."""
+
+
+@dataclass(frozen=True, slots=True)
 class Clear:
     """Drop what is queued, and hold until the next ``Play``, whose positions start at 0 again.
 
@@ -121,4 +128,4 @@ class End:
     reason: EndReason
 
 
-Command = Feed | Finalise | JudgeTurn | Ask | Notify | Say | Play | Pause | Clear | Cancel | Tell | End
+Command = Feed | Finalise | JudgeTurn | Ask | Notify | Say | Play | Pause | Rewind | Clear | Cancel | Tell | End

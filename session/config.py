@@ -7,7 +7,7 @@ It is kept as it was given; beside it, as ``timeout_ms`` and so on, are the whol
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol, get_args, runtime_checkable
@@ -185,11 +185,15 @@ class Interruption:
 
 @dataclass(frozen=True)
 class Preemptive:
-    """Whether the agent is asked before the turn is over, and which drafts are kept."""
+    """Whether the agent is asked before the turn is over, and which drafts are kept.
+
+    ``scorer`` takes two transcripts and says how alike they are, 0 to 1, in place of ``session.speculation``'s own.
+    """
 
     enabled: bool = False
     strategy: Strategy = "use_if_similar"
     similarity: float = 0.8
+    scorer: Callable[[str, str], float] | None = None
 
     def __post_init__(self) -> None:
         _check_flag("preemptive.enabled", self.enabled)
@@ -334,6 +338,10 @@ class SessionConfig:
     @cached_property
     def tts_timeout_ms(self) -> int:
         return duration_ms(self.tts_timeout)
+
+    @cached_property
+    def resume_grace_ms(self) -> int:
+        return duration_ms(self.resume_grace)
 
     @cached_property
     def max_utterance_ms(self) -> int:

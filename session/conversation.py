@@ -11,6 +11,7 @@ from session.events import SayAsked
 from session.history import History
 from session.listening import Listener, UserTurn
 from session.notices import (
+    DraftJudged,
     ErrorOccurred,
     Latency,
     ReplyDone,
@@ -75,9 +76,11 @@ class Conversation:
         reply = self.replier.close(at_listener=interrupted)
         if reply is None:
             return None
+        if reply.draft:
+            self._desk.tell(DraftJudged(used=False))
         heard = reply.playout.heard_text()
         self.history.user_heard(heard, interrupted=interrupted)
-        if reply.audible or reply.utterance_id is not None:
+        if reply.told or reply.utterance_id is not None:
             self._desk.tell(ReplyDone(reply.turn_id, reply.text, heard, interrupted, reply.latency, reply.utterance_id))
         if reply.user_turn:
             outcome = TurnOutcome.INTERRUPTED if interrupted else TurnOutcome.ANSWERED

@@ -7,6 +7,7 @@ decided by ``Floor``. What stands here is the way of a turn: over, asked, answer
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from providers.api import Message
@@ -19,6 +20,8 @@ from session.events import (
     AgentDid,
     AgentFinished,
     AgentSaid,
+    Attached,
+    Detached,
     DtmfPressed,
     Event,
     Failed,
@@ -39,6 +42,7 @@ from session.floor import Floor
 from session.listening import UserTurn
 from session.notices import (
     AgentActed,
+    DraftJudged,
     Ended,
     EndReason,
     ErrorOccurred,
@@ -48,12 +52,16 @@ from session.notices import (
     TurnOutcome,
 )
 from session.replying import Reply
+from session.speculation import keeps
 from session.states import SessionState
 
 __all__ = ("MAX_WAITING_SAYS", "Engine")
 
 MAX_WAITING_SAYS = 100
 """Texts that wait to be said; one more is refused with ``capacity``."""
+
+MAX_DRAFTS = 3
+"""How often the agent is asked in vain within one turn of somebody who hesitates."""
 
 JobEvent = Transcribed | Judged | AgentSaid | AgentDid | AgentFinished | Spoken | SpokenWhole | Failed
 
@@ -144,6 +152,12 @@ class Engine:
                 self._conversation.drop_waiting()
             case HungUp():
                 self._end(event.reason)
+            case Detached():
+                self._conversation.need_active("hold")
+                self._replier.detach()
+            case Attached():
+                self._conversation.need_active("go_on")
+                self._replier.attach()
             case _:
                 assert_never(event)
 
@@ -235,7 +249,7 @@ class Engine:
         reply = self._replier.reply
         if reply is None:
             return
-        if event.action == "dtmf":
+        if event.action == "dtmf" and not reply.draft:
             self._desk.tell(AgentActed(reply.turn_id, event.action, event.to, event.digits))
         else:
             reply.last_action = event
@@ -246,6 +260,9 @@ class Engine:
             self._listener.failed(event)
         elif stage == "turn":
             self._desk.close(event.job)  # without a verdict the turn ends by silence alone
+        elif self._draft is not None:
+            self._desk.close(event.job)
+            self._give_up_drafts()
         elif stage == "agent":
             if self._replier.agent_failed(event):
                 self._tell_error(ErrorCode.AGENT_ERROR, event.message, retryable=event.retryable)
@@ -262,6 +279,8 @@ class Engine:
                 self._listener.final_is_late()
             case "retry_stt":
                 self._listener.retry()
+            case "agent" | "tts" if self._draft is not None:
+                self._give_up_drafts()
             case "agent":
                 self._replier.agent_is_late()
                 message = f"nothing came within {self._config.agent_timeout_ms} ms"
@@ -297,12 +316,16 @@ class Engine:
             self._reply_is_over()
         if not self.active:
             return
-        if self._listener.turn is not None and self._replier.reply is not None:
+        if self._config.preemptive.enabled and self._has_agent:
+            self._speculate()
+        if self._listener.turn is not None and self._replier.reply is not None and self._draft is None:
             self._floor.consider(self._listener.turn, self._replier.reply)
-        if self._replier.reply is None and self._listener.finished:
+        if (self._replier.reply is None or self._draft is not None) and self._listener.finished:
             self._turn_is_over()
         if self._replier.reply is None and self._listener.turn is None:
             self._go_on()
+        if self._replier.finished:  # nothing in it can be spoken
+            self._settle()
         self._watch_for_away()
 
     def _turn_is_over(self) -> None:
@@ -312,6 +335,7 @@ class Engine:
         if turn.text:
             self._commit(turn)
             return
+        self._discard_draft(turn)
         if turn.told:
             self._desk.tell(TranscriptChanged(turn.turn_id, "", final=True))
         outcome = TurnOutcome.EMPTY if turn.failed is None else TurnOutcome.FAILED
@@ -320,23 +344,32 @@ class Engine:
             self._apologise()
 
     def _commit(self, turn: UserTurn) -> None:
-        """The turn is the user's in the history, and the agent's to answer."""
+        """The turn is the user's in the history, and the agent's to answer, unless its draft does."""
+        draft = self._draft
+        if draft is not None and draft.ask is not None:
+            if keeps(self._config.preemptive, draft.ask.transcript, turn.text):
+                self._promote(draft, draft.ask, turn)
+                return
+            self._discard_draft(turn)
         self._conversation.tell_transcript(turn, final=True)
         history = self.history
         self._conversation.history.user_said(turn.text)
         if not self._has_agent:
             self._desk.tell(TurnDone(turn.turn_id, TurnOutcome.ANSWERED, self._latency_of(turn)))
             return
-        ask = Ask(
+        self._ask(turn, replace(self._ask_of(turn), history=history))
+
+    def _ask_of(self, turn: UserTurn, *, preemptive: bool = False) -> Ask:
+        return Ask(
             0,
             turn.turn_id,
             "turn",
             transcript=turn.text,
+            preemptive=preemptive,
             replaces=turn.replaces,
             language=turn.language,
-            history=history,
+            history=self.history,
         )
-        self._ask(turn, ask)
 
     def _ask(self, turn: UserTurn, ask: Ask) -> None:
         self._come_back()
@@ -346,6 +379,58 @@ class Engine:
         reply.spoken_end_ms = turn.last_voiced_arrived_ms
         reply.latency = self._latency_of(turn)
         self._replier.ask(reply, ask)
+
+    # --- drafts -------------------------------------------------------------------------------------------------
+
+    @property
+    def _draft(self) -> Reply | None:
+        reply = self._replier.reply
+        return reply if reply is not None and reply.draft else None
+
+    def _speculate(self) -> None:
+        """Ask before the turn is over; drop a draft once the user goes on or their words turn out to be others."""
+        turn, draft = self._listener.turn, self._draft
+        if turn is None:
+            return
+        if draft is not None and draft.ask is not None:
+            rules = self._config.preemptive
+            outdated = self._listener.finals_are_in and rules.strategy == "use_if_similar"
+            if self._listener.goes_on or (outdated and not keeps(rules, draft.ask.transcript, turn.text)):
+                self._discard_draft(turn)
+        free = self._replier.reply is None and turn.drafts < MAX_DRAFTS
+        if free and self._listener.asks_early and not self._listener.finished:
+            turn.drafts += 1
+            reply = self._replier.new_reply(turn.turn_id)
+            reply.draft = True
+            self._replier.ask(reply, self._ask_of(turn, preemptive=True))
+
+    def _promote(self, draft: Reply, ask: Ask, turn: UserTurn) -> None:
+        self._conversation.tell_transcript(turn, final=True)
+        history = self.history
+        self._conversation.history.user_said(turn.text)
+        self._conversation.become(SessionState.PROCESSING)
+        draft.user_turn = True
+        draft.ask = replace(ask, transcript=turn.text, preemptive=False)
+        draft.spoken_end_ms = turn.last_voiced_arrived_ms
+        marks = self._latency_of(turn)
+        draft.latency = replace(draft.latency, endpoint_ms=marks.endpoint_ms, stt_ms=marks.stt_ms)
+        self._desk.give(Notify("turn.committed", draft.turn_id, history=history))
+        self._desk.tell(DraftJudged(used=True))
+        self._replier.promote()
+
+    def _discard_draft(self, turn: UserTurn) -> None:
+        """What is asked next goes by a number of its own."""
+        draft = self._draft
+        if draft is not None:
+            self._conversation.close_reply(interrupted=False)
+            turn.replaces, turn.turn_id = draft.turn_id, self._desk.next_turn_id()
+
+    def _give_up_drafts(self) -> None:
+        """A draft that fails costs nothing but the head start: the agent is asked when the turn is over."""
+        turn = self._listener.turn
+        if turn is not None:
+            self._discard_draft(turn)
+            turn.drafts = MAX_DRAFTS
 
     def _reply_is_over(self) -> None:
         reply = self._conversation.close_reply(interrupted=False)
@@ -377,8 +462,6 @@ class Engine:
             reply = self._new_reply()
             reply.utterance_id, reply.options = say.utterance_id, say.options
             self._replier.say(reply, say.text)
-            if self._replier.finished:  # nothing in it can be spoken
-                self._reply_is_over()
 
     def _watch_for_away(self) -> None:
         deadlines, after_ms = self._desk.deadlines, self._config.user_away_timeout_ms

@@ -17,6 +17,8 @@ __all__ = (
     "AgentDid",
     "AgentFinished",
     "AgentSaid",
+    "Attached",
+    "Detached",
     "DtmfPressed",
     "Event",
     "Failed",
@@ -160,6 +162,16 @@ class HungUp:
     reason: EndReason
 
 
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """The connection is gone and may come back: until ``Attached`` nobody hears anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    pass
+
+
 Event = (
     Started
     | Heard
@@ -178,4 +190,6 @@ Event = (
     | SayCancelled
     | InterruptAsked
     | HungUp
+    | Detached
+    | Attached
 )

@@ -44,6 +44,8 @@ class UserTurn:
     verdict: float | None = None
     failed: str | None = None
     overlong: bool = False
+    settled: bool = False
+    drafts: int = 0
     tries: int = 1
 
     @property
@@ -85,6 +87,17 @@ class Listener:
             return self.hearing.silence_ms >= self._config.endpointing.minimum_silence_ms
         return self.hearing.silence_ms >= wait_ms(self._config.endpointing, self.turn.verdict)
 
+    @property
+    def asks_early(self) -> bool:
+        """Whether the user is silent, perhaps for good, and what they said has settled: time for a draft."""
+        turn = self.turn
+        return turn is not None and self._quiet and turn.settled and bool(turn.spoken) and turn.failed is None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the user has not fallen silent: what they will have said is not known."""
+        return self.turn is not None and not self._quiet
+
     def hear(self, heard: Heard, carried: UserTurn | None) -> bool:
         """The next window. True when speech begins: unless a turn is open it opens one, or goes on with ``carried``."""
         begins = self.hearing.hear(heard)
@@ -116,12 +129,13 @@ class Listener:
 
     def transcribed(self, event: Transcribed, history: tuple[Message, ...]) -> None:
         turn = self.turn
-        if turn is None:
-            return
+        if turn is None or (self.finals_are_in and not event.final):
+            return  # a late interim knows less than the final
         if event.final:
             turn.received_finals += 1
             if turn.received_finals == turn.asked_finals:
                 self._desk.deadlines.clear("final")
+        turn.settled = event.final or event.text.strip() == turn.spoken
         turn.spoken, turn.language, turn.confidence = event.text.strip(), event.language, event.confidence
         if turn.text != turn.told and turn.text:
             turn.told = turn.text

@@ -15,6 +15,7 @@ from session.states import SessionState
 
 __all__ = (
     "AgentActed",
+    "DraftJudged",
     "EndReason",
     "Ended",
     "ErrorOccurred",
@@ -100,7 +101,7 @@ class TranscriptChanged:
 
 @dataclass(frozen=True, slots=True)
 class ReplyStarted:
-    """The first frame of the reply is on its way."""
+    """The reply has its first words; they are heard as soon as they are synthesised. A ``ReplyDone`` will follow."""
 
     turn_id: str
 
@@ -149,6 +150,13 @@ class InterruptionJudged:
 
     committed: bool
     stop_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DraftJudged:
+    """An answer that was asked for before the turn was over is used, or was made in vain."""
+
+    used: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +213,7 @@ Notice = (
     | ReplyPaused
     | ReplyResumed
     | InterruptionJudged
+    | DraftJudged
     | TurnDone
     | ErrorOccurred
     | AgentActed

@@ -19,6 +19,10 @@ LEAD_MS = 100
 little enough that an interruption leaves almost nothing to be dropped at the listener's. At most 200."""
 
 
+UNHEARD_FRAMES = 50
+"""A listener that is further behind than a second cannot have all of it again."""
+
+
 class Pacer:
     """The queue of one reply at a time. Audio is signed 16-bit little-endian mono at ``rate_hz``."""
 
@@ -36,6 +40,8 @@ class Pacer:
         self._on_the_way: deque[tuple[int, int]] = deque()  # (when it has been played, samples sent up to there)
         self._heard_samples = 0
         self._reported_samples: int | None = None
+        self._unheard: deque[tuple[int, bytes]] = deque(maxlen=UNHEARD_FRAMES)  # (samples sent up to its end, audio)
+        self._reports_from_samples = 0
 
     @property
     def at_rest(self) -> bool:
@@ -63,15 +69,41 @@ class Pacer:
         self._due_ms = 0
         self.sent_samples = self._heard_samples = 0
         self._reported_samples = None
+        self._unheard.clear()
+        self._reports_from_samples = 0
+
+    def rewind(self, now_ms: int) -> int:
+        """While paused: what was sent and not heard did not arrive. It is sent again; how many samples, is returned.
+
+        A position that is reported afterwards counts from here.
+        """
+        heard = self.heard_samples(now_ms)
+        again = b"".join(pcm for _, pcm in self._unheard)
+        if self._unheard:
+            # From within a frame, when the listener has reported such a position; else from the start of one.
+            start = self._unheard[0][0] - len(self._unheard[0][1]) // BYTES_PER_SAMPLE
+            again = again[max(0, heard - start) * BYTES_PER_SAMPLE :]
+        self._queue[:0] = again
+        self._unheard.clear()
+        self._on_the_way.clear()
+        self._dry, self._due_ms = True, 0
+        self.sent_samples -= len(again) // BYTES_PER_SAMPLE
+        self._heard_samples = self._reports_from_samples = self.sent_samples
+        self._reported_samples = None
+        return len(again) // BYTES_PER_SAMPLE
 
     def report(self, played_ms: int) -> None:
         """The listener says how much of this reply came out of the speaker."""
-        self._reported_samples = played_ms * self._rate_hz // 1000
+        self._reported_samples = self._reports_from_samples + played_ms * self._rate_hz // 1000
 
     def heard_samples(self, now_ms: int) -> int:
         while self._on_the_way and self._on_the_way[0][0] <= now_ms:
             self._heard_samples = self._on_the_way.popleft()[1]
-        return self._heard_samples if self._reported_samples is None else min(self._reported_samples, self.sent_samples)
+        reported = self._reported_samples
+        heard = self._heard_samples if reported is None else min(reported, self.sent_samples)
+        while self._unheard and self._unheard[0][0] <= heard:
+            self._unheard.popleft()
+        return heard
 
     def tick(self, now_ms: int) -> list[bytes]:
         """The frames that are due by now. A last frame that is not full is filled up with silence."""
@@ -92,6 +124,7 @@ class Pacer:
             self.sent_samples += len(frame) // BYTES_PER_SAMPLE
             self._due_ms += FRAME_MS
             self._on_the_way.append((self._due_ms, self.sent_samples))
+            self._unheard.append((self.sent_samples, frame))
             frames.append(frame if full else frame.ljust(self._frame_bytes, b"\0"))
         if not self._queue and now_ms >= self._due_ms:
             self._dry = True

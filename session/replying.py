@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field, replace
 
-from session.commands import Ask, Clear, Pause, Play, Say
+from session.commands import Ask, Clear, Pause, Play, Rewind, Say
 from session.config import SayOptions, SessionConfig
 from session.desk import Desk
 from session.events import AgentDid, AgentSaid, Failed, Played, Spoken
@@ -28,7 +28,8 @@ STALLED_MS = 3_000
 
 @dataclass(slots=True)
 class Reply:
-    """``user_turn``: a turn of the user's waits for this answer. ``heard_ms`` and so on are marks on the clock."""
+    """``user_turn``: a turn of the user's waits for this answer. ``draft``: nobody knows of it, and nobody hears it.
+    ``heard_ms`` and so on are marks on the clock."""
 
     turn_id: str
     playout: Playout
@@ -36,6 +37,8 @@ class Reply:
     options: SayOptions = field(default_factory=SayOptions)
     utterance_id: str | None = None
     user_turn: bool = False
+    draft: bool = False
+    told: bool = False
     spoken_end_ms: int | None = None
     latency: Latency = field(default_factory=Latency)
     segmenter: Segmenter = field(default_factory=Segmenter)
@@ -71,6 +74,7 @@ class Reply:
 class Replier:
     def __init__(self, desk: Desk, config: SessionConfig, rate_hz: int) -> None:
         self.reply: Reply | None = None
+        self._attached = True
         self._desk = desk
         self._config = config
         self._rate_hz = rate_hz
@@ -81,6 +85,7 @@ class Replier:
         reply = self.reply
         return (
             reply is not None
+            and not reply.draft
             and reply.agent_job is None
             and not self._desk.deadlines.is_set("retry_agent")
             and reply.saying is None
@@ -105,6 +110,15 @@ class Replier:
         """Open a reply whose text is given."""
         self.reply = reply
         self._add(reply, [*reply.segmenter.push(text), *reply.segmenter.flush()])
+
+    def promote(self) -> None:
+        """The draft is the reply."""
+        reply = self.reply
+        if reply is not None:
+            reply.draft = False
+            for piece in reply.pieces:
+                self._tell_text(reply, piece)
+            self._play(reply)
 
     # --- the agent ----------------------------------------------------------------------------------------------
 
@@ -228,7 +242,6 @@ class Replier:
         reply.heard_since_ms = self._desk.now_ms
         if reply.spoken_end_ms is not None:
             reply.latency = replace(reply.latency, response_ms=self._desk.now_ms - reply.spoken_end_ms)
-        self._desk.tell(ReplyStarted(reply.turn_id))
         return True
 
     def hold(self) -> None:
@@ -236,16 +249,28 @@ class Replier:
         if reply is None or reply.held:
             return
         reply.held = True
-        self._desk.deadlines.clear("playout")
-        if reply.playing:
-            reply.playing = False
-            self._desk.give(Pause())
+        self._stop_playing(reply)
 
     def release(self) -> None:
         reply = self.reply
         if reply is not None and reply.held:
             reply.held = reply.paused_told = False
             self._play(reply)
+
+    def detach(self) -> None:
+        """Nobody listens: what is open waits, and so does what is opened now, whoever holds or releases it."""
+        if self._attached and self.reply is not None:
+            self._stop_playing(self.reply)
+            self._desk.give(Rewind())
+        self._attached = False
+
+    def attach(self) -> None:
+        was_attached, self._attached, reply = self._attached, True, self.reply
+        if was_attached or reply is None:
+            return
+        if not reply.audible:
+            reply.spoken_end_ms = None  # the wait for the connection is no latency of ours
+        self._play(reply)
 
     def playout_stalled(self) -> None:
         """The position does not move any more: what was sent counts as heard, and what was not is given up."""
@@ -301,8 +326,15 @@ class Replier:
         for piece in pieces:
             reply.pieces.append(piece)
             reply.unsaid.append(piece)
-            self._desk.tell(ReplyText(reply.turn_id, piece))
+            if not reply.draft:
+                self._tell_text(reply, piece)
         self._say_next(reply)
+
+    def _tell_text(self, reply: Reply, piece: str) -> None:
+        if not reply.told:
+            reply.told = True
+            self._desk.tell(ReplyStarted(reply.turn_id))
+        self._desk.tell(ReplyText(reply.turn_id, piece))
 
     def _say_next(self, reply: Reply) -> None:
         if reply.saying is None and reply.unsaid and reply.playout.ahead_ms < AHEAD_MS:
@@ -325,10 +357,17 @@ class Replier:
         self._desk.deadlines.clear("tts", "retry_tts")
 
     def _play(self, reply: Reply) -> None:
-        if not reply.held and not reply.playing and reply.playout.queued_samples:
+        free = self._attached and not reply.held and not reply.draft
+        if free and not reply.playing and reply.playout.queued_samples:
             reply.playing = True
             self._desk.give(Play(reply.turn_id))
         self._watch_playout(reply)
+
+    def _stop_playing(self, reply: Reply) -> None:
+        self._desk.deadlines.clear("playout")
+        if reply.playing:
+            reply.playing = False
+            self._desk.give(Pause())
 
     def _watch_playout(self, reply: Reply) -> None:
         if reply.playing and not reply.playout.heard_all:

@@ -17,6 +17,7 @@ from app.admission import Bucket, Reason, Refused
 from app.calls import Call
 from app.edge import Edge, identify
 from app.metrics import AUDIO_SAMPLE_EVERY
+from app.transports.jack import Jack
 from app.transports.line import Line
 from app.wire import messages
 from app.wire.messages import (
@@ -132,7 +133,7 @@ class AudioSocket:
         """
         calls = self._edge.calls
         if start.resume is not None:
-            raise _Farewell(4404, ErrorCode.SESSION_NOT_FOUND, "there is nothing to resume")
+            return self._call_to_resume(start, start.resume, identity)
         session_id = start.session_id or identity.session_id
         if session_id is None:
             self._edge.admit(identity)
@@ -148,6 +149,25 @@ class AudioSocket:
         call.metadata.update(start.metadata)
         return call
 
+    def _call_to_resume(self, start: Start, token: str, identity: auth.Identity) -> Call:
+        try:
+            call = self._edge.calls.find_by_resume_token(token)
+        except SessionError as error:
+            raise _Farewell(4404, error.code, error.message) from None
+        if start.session_id not in {None, call.session_id} or call.jack is None:
+            raise _Farewell(4404, ErrorCode.SESSION_NOT_FOUND, "there is nothing to resume")
+        if identity.session_id not in {None, call.session_id}:
+            raise auth.Forbidden
+        output = start.output or start.audio
+        for name, given, before in (
+            ("audio", start.audio.sample_rate, call.jack.input_rate_hz),
+            ("output", output.sample_rate, call.jack.rate_hz),
+        ):
+            if given != before:
+                text = f"start.{name}.sample_rate: Input should be {before}, as before the session was resumed"
+                raise _Farewell(4400, ErrorCode.INVALID_INPUT, text)
+        return call
+
     # --- the session
 
     async def _converse(
@@ -157,14 +177,12 @@ class AudioSocket:
         output = start.output or start.audio
         stalled_after_s = edge.settings.limits.stalled_after
         line = Line(output, stalled_after_s=stalled_after_s, abort=abort, dropped=self._count_dropped)
-        line.send(messages.ready(call.session_id, call.resume_token, output))
         writer = asyncio.create_task(line.write(send))
-        reason = EndReason.ERROR
+        reason: EndReason | None = EndReason.ERROR
         try:
-            rate_hz = start.audio.sample_rate
-            session = await edge.calls.connect(call, "websocket", line, input_rate_hz=rate_hz, listener=line.tell)
+            session = await self._plug_in(call, start, line)
             await self._listen(receive, call, session, line, start.audio.encoding)
-            reason = EndReason.CLIENT
+            reason = None
         except _Farewell as farewell:
             line.send(farewell.text)
             line.close(farewell.code, str(farewell))
@@ -177,12 +195,30 @@ class AudioSocket:
             line.send(messages.error(ErrorCode.INTERNAL_ERROR, "something went wrong in the server", fatal=True))
             line.close(1011, "internal error")
         finally:
-            await edge.calls.end(call, reason)
-            line.close(1000, reason)
+            await self._leave(call, line, reason)
             _, unfinished = await asyncio.wait([writer], timeout=stalled_after_s)
             if unfinished:
                 writer.cancel()
                 abort()
+
+    async def _plug_in(self, call: Call, start: Start, line: Line) -> VoiceSession:
+        """Nothing is awaited before the line is plugged in: of two who come at once, the second finds it done."""
+        calls, output = self._edge.calls, start.output or start.audio
+        if start.resume is not None:
+            return calls.resume(call, line, lambda token: messages.ready(call.session_id, token, output))
+        line.send(messages.ready(call.session_id, call.resume_token, output))
+        rate_hz = start.audio.sample_rate
+        call.jack = jack = Jack(line, input_rate_hz=rate_hz)
+        return await calls.connect(call, "websocket", jack, input_rate_hz=rate_hz, listener=jack.tell)
+
+    async def _leave(self, call: Call, line: Line, reason: EndReason | None) -> None:
+        """Without a ``reason`` the client is gone and may come back. A line that was taken over has no say."""
+        if call.jack is None or call.jack.holds(line):
+            if reason is None:
+                await self._edge.calls.hold(call)
+            else:
+                await self._edge.calls.end(call, reason)
+        line.close(1000, reason or EndReason.CLIENT)
 
     def _count_dropped(self, frames: int) -> None:
         self._edge.frames.dropped_sent += frames

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
+from providers import prosody
 from providers.api import Message, TurnSoFar
-from providers.turn import prosody
 
 __all__ = ("TranscriptRules",)
 
@@ -26,7 +26,7 @@ COMPLETE = 0.95  # a question, a short answer, a farewell
 STATEMENT = 0.85  # a sentence with a full stop
 MAYBE_MORE = 0.55  # "It was the best. It was the worst.": sentences that begin alike, and a third may come
 UNKNOWN = 0.5  # no punctuation, or what could be all of a number
-HANGING = 0.47  # a comma
+HANGING = 0.5  # a comma
 EXPECTING = 0.25  # "if you like,", "in short,": the main thing is still to come
 DICTATING = 0.2  # a number, an address or a spelling that is not complete
 BROKEN_OFF = 0.1  # "and", "the", "um": nobody stops here

@@ -22,6 +22,8 @@ PRE_ROLL_MS = 400
 BACKLOG_MS = 2_000
 """Audio that waits to be looked at. Whoever brings more waits with it: nothing is lost, and memory is bounded."""
 
+TURN_RATE_HZ = 16_000
+
 KEPT_MS = 30_000
 """Of the utterance so far, for a transcription that starts again and for the turn detector; the oldest goes first."""
 
@@ -50,6 +52,7 @@ class Ear:
         self._to_noise = Resampler(input_rate_hz, clean_rate_hz)
         self._to_stt = Resampler(clean_rate_hz, stt_rate_hz)
         self._clean_rate_hz = clean_rate_hz
+        self._stt_rate_hz = stt_rate_hz
         self._clock_ms = clock_ms
         self._post = post
         self._trouble = trouble
@@ -93,6 +96,10 @@ class Ear:
             if len(self._pending) >= self._backlog_bytes:
                 self._there_is_room.clear()
 
+    def cut(self) -> None:
+        """What comes next is another stream: half a sample that waits for its other half waits in vain."""
+        del self._pending[len(self._pending) & ~1 :]
+
     def feed_to(self, feed: Callable[[bytes], None], *, again: bool) -> None:
         """Hand over the pre-roll, or the whole utterance ``again``, and from now on everything, in order."""
         if not again:
@@ -103,9 +110,12 @@ class Ear:
     def stop_feeding(self) -> None:
         self._feed = None
 
-    def last(self, audio_ms: int, rate_hz: int) -> bytes:
-        """The last so many ms of the utterance."""
-        return bytes(self._heard[-_bytes(audio_ms, rate_hz) :]) if audio_ms else b""
+    def last(self, audio_ms: int) -> bytes:
+        """The last so many ms of the utterance, at the 16 kHz that turn detectors take."""
+        if not audio_ms:
+            return b""
+        pcm = bytes(self._heard[-_bytes(audio_ms, self._stt_rate_hz) :])
+        return Resampler(self._stt_rate_hz, TURN_RATE_HZ).process(pcm, last=True)
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()

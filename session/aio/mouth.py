@@ -57,6 +57,9 @@ class Mouth:
     def pause(self) -> None:
         self._pacer.pause()
 
+    def rewind(self) -> None:
+        self._pacer.rewind(self._clock_ms())
+
     def clear(self, *, at_listener: bool) -> None:
         self._pacer.clear()
         self._told = (0, 0)

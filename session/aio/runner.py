@@ -42,12 +42,13 @@ from session.commands import (
     Notify,
     Pause,
     Play,
+    Rewind,
     Say,
     Tell,
 )
 from session.engine import Engine
 from session.errors import ErrorCode, SessionError
-from session.events import Event, Played
+from session.events import Attached, Detached, Event, Played
 from session.notices import EndReason, ErrorOccurred, Notice
 from session.pacer import FRAME_MS
 from session.transport import Transport
@@ -145,6 +146,14 @@ class Runner:
         self._parts.frames.received += frames
         await self._ear.push(pcm)
 
+    def hold(self) -> None:
+        self.handle(Detached())
+        self._ear.cut()
+        self._left_over_bytes = 0
+
+    def go_on(self) -> None:
+        self.handle(Attached())
+
     def report_played(self, played_ms: int) -> None:
         self._mouth.report(played_ms)
 
@@ -215,6 +224,8 @@ class Runner:
                 self._mouth.play(command.turn_id)
             case Pause():
                 self._mouth.pause()
+            case Rewind():
+                self._mouth.rewind()
             case Clear():
                 self._mouth.clear(at_listener=command.at_listener)
             case Cancel():
@@ -227,7 +238,7 @@ class Runner:
     def _feed(self, command: Feed) -> None:
         stt = self._parts.stt
         try:
-            stream = stt.open(language=self._parts.language)
+            stream = self._stages.open(command.job, stt, self._parts.language)
         except Exception as error:  # noqa: BLE001 -- a vendor's code, and a vendor's mistakes
             self._start(command.job, self._stages.refused(command.job, stt.name, error))
             return
@@ -259,7 +270,7 @@ class Runner:
     def _judge(self, command: JudgeTurn) -> None:
         detector = self._parts.turn_detector
         if detector is not None:
-            pcm = self._ear.last(detector.audio_ms, self._parts.stt.rate_hz)
+            pcm = self._ear.last(detector.audio_ms)
             turn = TurnSoFar(command.text, command.language, pcm, command.history)
             self._start(command.job, self._stages.judge(command.job, detector, turn))
 
@@ -270,6 +281,7 @@ class Runner:
                 self._parts.session_id,
                 turn_id=command.turn_id,
                 transcript=command.transcript,
+                preemptive=command.preemptive,
                 replaces=command.replaces,
                 language=command.language or self._parts.language,
                 history=command.history,

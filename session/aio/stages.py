@@ -8,16 +8,19 @@ from __future__ import annotations
 import logging
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from providers.api import (
     Agent,
     AgentRequest,
     AgentText,
+    SpeechChunk,
     SpeechOptions,
+    SpeechToText,
     SttStream,
     TextToSpeech,
     TurnDetector,
@@ -27,6 +30,7 @@ from providers.api import (
 from providers.audio import sample_count
 from providers.errors import ProviderError
 from providers.resample import Resampler
+from session.aio.failover import SpeechToTextInOrder, TextToSpeechInOrder
 from session.events import (
     AgentDid,
     AgentFinished,
@@ -48,16 +52,20 @@ CallKind = Literal["stt", "tts", "turn", "agent"]
 
 
 class _Call:
-    """One request to a provider: how long its first result took, and how it ended, told once."""
+    """One request to a provider: how long its first result took, and how it ended, told once. The ``Watch`` of a
+    request that goes to several, one after another: each is told of as a request of its own."""
 
     def __init__(
         self, kind: CallKind, provider: str, clock_ms: Callable[[], int], tell: Callable[[ProviderCalled], None]
     ) -> None:
         self._kind: CallKind = kind
-        self._provider = provider
         self._clock_ms = clock_ms
         self._tell = tell
-        self._since_ms = clock_ms()
+        self.asks(provider)
+
+    def asks(self, provider: str) -> None:
+        self._provider = provider
+        self._since_ms = self._clock_ms()
         self._latency_ms: int | None = None
 
     def first_result(self) -> None:
@@ -67,6 +75,31 @@ class _Call:
     def over(self, error: str | None = None) -> None:
         self.first_result()
         self._tell(ProviderCalled(self._kind, self._provider, self._latency_ms or 0, error))
+
+
+class _Hearing:
+    """The ``Watch`` of one utterance: each final that was asked for is a request of its own."""
+
+    def __init__(self, provider: str, call: Callable[[str], _Call]) -> None:
+        self._provider = provider
+        self._call = call
+        self._finals: deque[_Call] = deque()
+
+    def asks(self, provider: str) -> None:
+        self._provider = provider
+        for final in self._finals:
+            final.asks(provider)
+
+    def final_asked(self) -> None:
+        self._finals.append(self._call(self._provider))
+
+    def final_came(self) -> None:
+        if self._finals:
+            self._finals.popleft().over()
+
+    def over(self, error: str | None) -> None:
+        if error:
+            self._call(self._provider).over(error)
 
 
 class Stages:
@@ -86,29 +119,33 @@ class Stages:
         self._clock_ms = clock_ms
         self._queue_audio = queue_audio
         self._output_rate_hz = output_rate_hz
-        self._finals: dict[int, deque[_Call]] = {}
+        self._hearings: dict[int, _Hearing] = {}
+
+    def open(self, job: int, stt: SpeechToText, language: str | None) -> SttStream:
+        """What it raises is for ``refused``."""
+        if isinstance(stt, SpeechToTextInOrder):
+            return stt.open(language=language, watch=self._hearing(job, stt.name))
+        return stt.open(language=language)
 
     def finalise(self, job: int, provider: str, stream: SttStream) -> None:
-        self._finals.setdefault(job, deque()).append(self._call("stt", provider))
+        self._hearing(job, provider).final_asked()
         stream.finalise()
 
     async def transcribe(self, job: int, provider: str, stream: SttStream) -> None:
-        """Each final that was asked for is a request of its own."""
+        hearing = self._hearing(job, provider)
 
         async def work() -> None:
             async for transcript in stream:
-                if transcript.final and self._finals.get(job):
-                    self._finals[job].popleft().over()
+                if transcript.final:
+                    hearing.final_came()
                 self._post(
                     Transcribed(job, transcript.text, transcript.final, transcript.language, transcript.confidence)
                 )
 
         try:
-            error = await self._guard(job, work())
-            if error:
-                self._call("stt", provider).over(error)
+            hearing.over(await self._guard(job, work()))
         finally:
-            self._finals.pop(job, None)
+            self._hearings.pop(job, None)
             await stream.aclose()
 
     async def refused(self, job: int, provider: str, error: Exception) -> None:
@@ -117,7 +154,9 @@ class Stages:
         async def work() -> None:
             raise error
 
-        self._call("stt", provider).over(await self._guard(job, work()))
+        hearing = self._hearing(job, provider)
+        del self._hearings[job]
+        hearing.over(await self._guard(job, work()))
 
     async def judge(self, job: int, detector: TurnDetector, turn: TurnSoFar) -> None:
         call = self._call("turn", detector.name)
@@ -148,7 +187,7 @@ class Stages:
         to_output = Resampler(tts.rate_hz, self._output_rate_hz)
 
         async def work() -> None:
-            async with aclosing(tts.synthesise(text, options)) as chunks:
+            async with aclosing(self._speech(tts, text, options, call)) as chunks:
                 async for chunk in chunks:
                     call.first_result()
                     words = tuple(
@@ -161,10 +200,20 @@ class Stages:
 
         call.over(await self._guard(job, work()))
 
+    def _speech(
+        self, tts: TextToSpeech, text: str, options: SpeechOptions, call: _Call
+    ) -> AsyncGenerator[SpeechChunk, None]:
+        if isinstance(tts, TextToSpeechInOrder):
+            return tts.synthesise(text, options, call)
+        return tts.synthesise(text, options)
+
     def _queue(self, job: int, pcm: bytes, words: tuple[WordTiming, ...] = ()) -> None:
         if pcm or words:
             self._queue_audio(pcm)
             self._post(Spoken(job, sample_count(pcm), words))
+
+    def _hearing(self, job: int, provider: str) -> _Hearing:
+        return self._hearings.setdefault(job, _Hearing(provider, partial(self._call, "stt")))
 
     def _call(self, kind: CallKind, provider: str) -> _Call:
         return _Call(kind, provider, self._clock_ms, self._tell)

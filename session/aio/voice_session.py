@@ -197,8 +197,24 @@ class VoiceSession:
             raise
         return handle
 
+    def hold(self) -> None:
+        """The listener is gone, and may come back: the reply waits where it was heard to, and everything else goes on.
+
+        Audio that comes afterwards is another stream. Holding twice is holding once.
+
+        :raises SessionError: ``session_not_active``.
+        """
+        self._running("hold").hold()
+
+    def go_on(self) -> None:
+        """Somebody listens again: the reply goes on with the sample after the last that was heard.
+
+        :raises SessionError: ``session_not_active``.
+        """
+        self._running("go_on").go_on()
+
     def played(self, played_ms: int) -> None:
-        """The client reports how much of the current reply came out of its speaker."""
+        """The client reports how much of the current reply came out of its speaker, since the last ``go_on`` if any."""
         if self._runner is not None and self._engine.active:
             self._runner.report_played(played_ms)
 

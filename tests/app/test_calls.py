@@ -153,6 +153,24 @@ async def test_a_call_that_is_connected_does_not_expire() -> None:
     assert (call,) == still
 
 
+async def test_a_call_whose_transport_cannot_be_taken_over_ends_with_its_connection() -> None:
+    office = Office()
+    call = office.calls.prepare(metadata={})
+    await office.connect(call)
+    await office.calls.hold(call)
+    await office.calls.hold(call)
+
+    assert Ended(EndReason.CLIENT) == office.heard[-1]
+    assert 0 == len(office.calls)
+
+
+def test_no_token_shows_in_what_is_printed_of_a_call() -> None:
+    call = Call("s", "secret", {}, None, None)
+
+    assert "secret" not in repr(call)
+    assert call.resume_token not in repr(call)
+
+
 async def test_nothing_is_said_before_somebody_connects() -> None:
     office = Office()
     call = office.calls.prepare(metadata={})

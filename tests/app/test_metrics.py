@@ -5,8 +5,10 @@ import asyncio
 from app.calls import Call
 from app.metrics import Metrics
 from session import FrameCounts
+from session.breaker import Breaker
 from session.errors import ErrorCode
 from session.notices import (
+    DraftJudged,
     Ended,
     EndReason,
     ErrorOccurred,
@@ -69,11 +71,14 @@ def test_interruptions_providers_and_errors_are_counted() -> None:
     values = after(
         InterruptionJudged(committed=True, stop_ms=250),
         InterruptionJudged(committed=False, stop_ms=None),
+        DraftJudged(used=True),
+        DraftJudged(used=False),
         ProviderCalled("stt", "fixed", 20),
         ProviderCalled("tts", "tone", 30, error="timed_out"),
         ErrorOccurred(ErrorCode.TTS_ERROR, "no", retryable=True, fatal=False),
     )
 
+    assert 1 == values['preemptive_total{outcome="used"}'] == values['preemptive_total{outcome="discarded"}']
     assert 1 == values['interruptions_total{outcome="committed"}'] == values['interruptions_total{outcome="resumed"}']
     assert (1, 0.25) == (
         values["interruption_stop_latency_seconds_count"],
@@ -97,11 +102,21 @@ def test_frames_and_active_sessions_are_read_when_asked() -> None:
     assert 2 == values['audio_dropped_frames_total{direction="out"}']
 
 
+def test_breakers_are_read_when_asked() -> None:
+    well, broken = Breaker(), Breaker()
+    for _ in range(5):
+        broken.failed(0)
+    metrics = Metrics()
+    metrics.read(FrameCounts(), tuple, [("stt", "fixed", well), ("tts", "tone", broken)])
+    values = shown(metrics)
+
+    assert 0 == values['circuit_breaker_state{kind="stt",provider="fixed"}']
+    assert 2 == values['circuit_breaker_state{kind="tts",provider="tone"}']
+
+
 def test_what_does_not_exist_yet_is_absent() -> None:
     text = Metrics().render("")[0].decode()
 
-    assert "preemptive" not in text
-    assert "circuit_breaker" not in text
     assert "_created" not in text
 
 

@@ -10,6 +10,8 @@ from app import parts
 from app.parts import build, choices, warm_up
 from app.settings import Settings, WrongSettings, load
 from providers.errors import Unreachable
+from providers.tts.tone import Tone
+from session import TextToSpeechInOrder
 from tests.server import QUICK
 
 
@@ -62,31 +64,41 @@ def test_every_wrong_option_is_a_line() -> None:
     assert all("colour" in line or "duration_ms" in line for line in raised.value.lines)
 
 
-def test_fallbacks_are_choices_and_their_absence_is_said() -> None:
+def test_fallbacks_are_choices_and_stand_behind_the_first() -> None:
     settings = quick(BELUGA_STT__FALLBACK="moonshine")
-    with structlog.testing.capture_logs() as logs:
-        build(settings)
+    made = build(settings)
 
     assert [("fixed", False), ("moonshine", True)] == [
         (choice.name, choice.fallback) for choice in choices(settings) if choice.kind == "stt"
     ]
-    assert ["warning"] == [line["log_level"] for line in logs]
+    assert [("stt", "fixed"), ("stt", "moonshine"), ("tts", "tone")] == [
+        (kind, name) for kind, name, _ in made.breakers()
+    ]
 
 
 async def test_what_is_not_there_yet_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "_RETRY_AFTER_S", (0.0,))
     flaky = Flaky(MADE.tts)
     with structlog.testing.capture_logs() as logs:
-        await warm_up(replace(MADE, tts=flaky))
+        await warm_up(replace(MADE, tts=TextToSpeechInOrder([flaky])))
 
     assert 3 == flaky.tries
     assert ["flaky", "flaky"] == [line["provider"] for line in logs]
 
 
+async def test_a_fallback_that_is_not_there_keeps_no_server_from_starting() -> None:
+    flaky = Flaky(MADE.tts)
+    with structlog.testing.capture_logs() as logs:
+        await warm_up(replace(MADE, tts=TextToSpeechInOrder([Tone(), flaky])))
+
+    assert 1 == flaky.tries
+    assert [] == logs
+
+
 async def test_one_that_does_not_close_keeps_none_from_closing() -> None:
     first, second = Flaky(MADE.tts), Flaky(MADE.tts)
     with structlog.testing.capture_logs() as logs:
-        await replace(MADE, tts=first, stt=second).aclose()  # type: ignore[arg-type] # it only has to be closed
+        await replace(MADE, tts=first, stt=second).aclose()  # type: ignore[arg-type] # they only have to be closed
 
     assert first.closed
     assert second.closed

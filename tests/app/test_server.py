@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
-from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from app.server import bind
+from app.main import create_app
+from app.server import bind, configure
+from app.settings import load
 from tests.caller import calling, silence
 from tests.server import QUICK, serving
 
@@ -20,6 +22,23 @@ def test_a_listener_has_a_small_buffer_and_does_not_delay() -> None:
         assert 0 != listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         with pytest.raises(OSError, match="in use"):
             bind("127.0.0.1", listener.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, (30, 60)),
+        ({"BELUGA_SESSION__KEEP_ALIVE_INTERVAL": "5s"}, (5, 10)),
+        ({"BELUGA_SESSION__ENABLE_KEEP_ALIVE": "false"}, (None, None)),
+    ],
+)
+async def test_sockets_are_pinged_as_the_sessions_keep_alive_says(
+    settings: dict[str, str], expected: tuple[float | None, float | None]
+) -> None:
+    app = await asyncio.to_thread(lambda: create_app(load(environment=QUICK | settings)))
+    config = configure(app)
+
+    assert expected == (config.ws_ping_interval, config.ws_ping_timeout)
 
 
 async def test_a_process_serves_announces_itself_and_drains_when_asked_to_stop() -> None:
@@ -58,7 +77,7 @@ async def test_a_second_signal_does_not_wait_for_the_calls() -> None:
 
 
 async def test_many_calls_that_vanish_leave_no_thread_and_no_connection() -> None:
-    with serving() as server:
+    with serving(QUICK | {"BELUGA_SESSION__RESUME_GRACE": "0"}) as server:
         process = psutil.Process(server.process.pid)
         async with calling(server.ws_url) as caller:
             await caller.start()
@@ -82,11 +101,13 @@ async def test_many_calls_that_vanish_leave_no_thread_and_no_connection() -> Non
             assert 2 >= len(connections)
 
 
-def test_the_log_is_json_away_from_a_terminal(tmp_path: Path) -> None:
-    with serving(QUICK | {"BELUGA_STT__FALLBACK": "moonshine"}) as server:
-        (line,) = server.log().splitlines()
+async def test_the_log_is_json_away_from_a_terminal() -> None:
+    with serving() as server:
+        async with calling(server.ws_url) as caller:
+            await caller.start()
+            line = json.loads(server.log().splitlines()[0])
 
-        assert "warning" == json.loads(line)["level"]
+        assert ("info", "session started") == (line["level"], line["event"])
 
 
 async def test_ten_minutes_of_silence_at_once_are_taken_and_nobody_else_notices() -> None:

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.caller import Caller, calling
+from tests.caller import Caller, calling, silence, voice
+from tests.e2e.line import on_the_line
 from tests.providers.agent.http_server import Exchange, Server, serving, sse
 from tests.server import RunningServer, running
 
@@ -189,3 +190,29 @@ async def test_the_agent_is_told_what_was_heard_of_a_reply_that_was_cut() -> Non
         {"role": "user", "text": "a story", "interrupted": False},
         {"role": "assistant", "text": cut["heard_text"], "interrupted": True},
     ] == told[1]["history"]
+
+
+async def test_a_draft_is_asked_for_early_held_back_and_committed() -> None:
+    """Spoken turns alone are drafted: a hum for the energy detector, words from the fixed recogniser."""
+    bodies: list[dict[str, object]] = []
+
+    async def answer(exchange: Exchange) -> None:
+        body = exchange.received.json()
+        bodies.append(body)
+        if body["type"] == "turn":
+            await all_is_well(exchange)
+        else:
+            await exchange.whole(204, "", "")
+
+    async with serving(answer) as webhook:
+        agent = {"provider": "webhook", "url": webhook.url}
+        stt = {"options": {"text": "well and"}}  # not finished: there is time for a draft
+        session = {"preemptive": {"enabled": True}}
+        async with running(agent=agent, stt=stt, session=session) as server, on_the_line(server.ws_url) as line:
+            await line.say(silence(300) + voice(600))
+            done = await line.until_message("reply", event="done")
+
+    turns = [body for body in bodies if body["type"] in {"turn", "turn.committed"}]
+    assert [("turn", True), ("turn.committed", False)] == [(body["type"], body["preemptive"]) for body in turns]
+    assert turns[0]["turn_id"] == turns[1]["turn_id"] == done["turn_id"]
+    assert "All is well." == done["heard_text"]

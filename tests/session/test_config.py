@@ -98,7 +98,7 @@ def test_the_defaults_are_the_published_ones() -> None:
     assert 30 * 60_000 == config.timeout_ms
     assert (False, True, 30_000) == (config.auto_start, config.enable_keep_alive, config.keep_alive_interval_ms)
     assert (3, 1_000) == (config.max_retries, config.retry_delay_ms)
-    assert (30_000, 30_000) == (config.user_away_timeout_ms, duration_ms(config.resume_grace))
+    assert (30_000, 30_000) == (config.user_away_timeout_ms, config.resume_grace_ms)
     assert 60_000 == config.max_utterance_ms
     assert (5_000, 10_000, 5_000) == (config.stt_timeout_ms, config.agent_timeout_ms, config.tts_timeout_ms)
     assert config.apology

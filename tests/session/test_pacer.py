@@ -317,3 +317,81 @@ def test_with_regular_ticks_all_of_it_is_sent_and_nothing_late(pushes: list[int]
 
     assert sum(pushes) == sent == pacer.heard_samples(now_ms)
     assert 0 == pacer.late_frames
+
+
+# --- taken back -------------------------------------------------------------------------------------------------
+
+
+def test_what_was_sent_and_not_heard_is_sent_again() -> None:
+    pacer = playing(frames=20)
+    before = samples_of(pacer.tick(0)) + samples_of(pacer.tick(20)) + samples_of(pacer.tick(40))
+    pacer.pause()
+    again = pacer.rewind(50)
+    heard = pacer.heard_samples(5_000)
+    pacer.play(5_000)
+    rest = [sample for at_ms in range(5_000, 6_000, 20) for sample in samples_of(pacer.tick(at_ms))]
+
+    assert 2 * FRAME == heard
+    assert len(before) - heard == again
+    assert list(range(1, 20 * FRAME + 1)) == before[:heard] + rest
+    assert 20 * FRAME == pacer.heard_samples(6_000)
+
+
+def test_a_last_frame_is_taken_back_without_its_silence() -> None:
+    pacer = Pacer(RATE_HZ)
+    pacer.push(audio(FRAME + 10))
+    pacer.play(0)
+    pacer.tick(0)
+    pacer.tick(20)
+    pacer.pause()
+    pacer.rewind(20)
+    pacer.play(100)
+
+    assert list(range(FRAME + 1, FRAME + 11)) == samples_of(pacer.tick(100) + pacer.tick(120))
+
+
+def test_it_is_taken_back_to_the_sample_that_the_listener_reported() -> None:
+    pacer = playing(frames=100)
+    for at_ms in range(0, 500, 20):
+        pacer.tick(at_ms)
+    pacer.report(305)
+    pacer.pause()
+    pacer.rewind(500)
+    heard = pacer.heard_samples(1_000)
+    pacer.play(1_000)
+    first, *_ = samples_of(pacer.tick(1_000))
+
+    assert 305 * RATE_HZ // 1000 == heard
+    assert heard + 1 == first
+
+
+def test_after_that_a_reported_position_counts_from_there() -> None:
+    pacer = playing(frames=100)
+    pacer.tick(0)
+    pacer.report(40)
+    pacer.pause()
+    pacer.rewind(60)
+    pacer.play(1_000)
+    pacer.tick(1_000)
+    pacer.report(20)
+
+    assert 60 * RATE_HZ // 1000 == pacer.heard_samples(1_000)
+
+
+def test_a_listener_that_is_far_behind_has_a_second_again() -> None:
+    pacer = playing(frames=200)
+    for at_ms in range(0, 3_000, 20):
+        pacer.tick(at_ms)
+    pacer.report(0)
+    pacer.pause()
+
+    assert RATE_HZ == pacer.rewind(3_000)
+
+
+def test_nothing_is_taken_back_of_what_was_cleared() -> None:
+    pacer = playing(frames=20)
+    pacer.tick(0)
+    pacer.clear()
+
+    assert 0 == pacer.rewind(0)
+    assert pacer.at_rest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from providers.api import WordTiming
-from session.commands import Ask, Cancel, Clear, Pause, Play, Say
+from session.commands import Ask, Cancel, Clear, Pause, Play, Say, Tell
 from session.config import SayOptions, SessionConfig
 from session.desk import Desk
 from session.errors import ErrorCode
@@ -22,6 +22,7 @@ from session.events import (
 )
 from session.notices import ErrorOccurred, ReplyDone, ReplyStarted, ReplyText, TurnDone, TurnOutcome
 from session.replying import AHEAD_MS, STALLED_MS, Replier
+from session.states import SessionState
 from tests.session.talk import RATE_HZ, Talk
 
 TWO = "This is one sentence. And this here is another one."
@@ -87,16 +88,12 @@ def test_it_is_played_once_with_the_first_audio() -> None:
     assert 1 == len(talk.all(Play))
 
 
-def test_it_has_started_with_the_first_frame_that_is_sent() -> None:
+def test_it_is_told_that_it_has_started_before_its_first_text_and_once() -> None:
     talk = an_answer()
-    talk.is_synthesised(1_000)
+    told = [type(command.notice) for command in talk.given if isinstance(command, Tell)]
 
-    assert [] == talk.all(ReplyStarted)
-
-    talk.is_played(sent=20, heard=0)
-    talk.is_played(sent=40, heard=20)
-
-    assert 1 == len(talk.all(ReplyStarted))
+    assert told.index(ReplyStarted) < told.index(ReplyText)
+    assert 1 == told.count(ReplyStarted)
 
 
 def test_it_is_over_when_the_last_sample_was_heard() -> None:
@@ -118,7 +115,7 @@ def test_a_position_of_another_reply_is_not_its_own() -> None:
     talk.is_synthesised(1_000)
     talk.happens(Played("another", 500, 500))
 
-    assert [] == talk.all(ReplyStarted)
+    assert SessionState.PROCESSING is talk.engine.state
 
 
 def test_a_piece_of_which_no_audio_came_is_left_out() -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from session.config import SayOptions, SessionConfig
+from session.config import Preemptive, SayOptions, SessionConfig
 from session.engine import Engine
-from session.events import DtmfPressed, InterruptAsked, SayAsked, SayCancelled, Typed
-from session.notices import ReplyDone, TranscriptChanged, TurnDone
+from session.events import Attached, Detached, DtmfPressed, InterruptAsked, SayAsked, SayCancelled, Typed
+from session.notices import ReplyDone, ReplyStarted, TranscriptChanged, TurnDone
 from session.states import SessionState
 from tests.sim.caller import Caller, Utterance
 from tests.sim.weather import Weather, weathers
 from tests.sim.world import RATE_HZ, SPOKEN_MS_PER_CHARACTER, World
 
 CALL_MS = 40_000
+DROP_MS = 8_000
+"""How long the connection is lost, at most."""
+
 QUIET_MS = 120_000
 """Longer than every stage's limit and every reply that the weather can bring."""
 
@@ -57,10 +61,21 @@ interventions = st.lists(
 CONFIG = SessionConfig(timeout="30m", agent_timeout="5s", stt_timeout="3s", tts_timeout="3s", user_away_timeout=None)
 
 
-def a_call(caller: Caller, weather: Weather, events: list[tuple[int, object]], pause_audio_ms: int | None) -> World:
-    world = World(caller, weather, CONFIG).start()
+def a_call(
+    caller: Caller,
+    weather: Weather,
+    events: list[tuple[int, object]],
+    pause_audio_ms: int | None,
+    preemptive: Preemptive,
+    *,
+    dropped: tuple[int, int] | None,
+) -> World:
+    world = World(caller, weather, replace(CONFIG, preemptive=preemptive)).start()
     for at_ms, event in events:
         world.at(at_ms, event)  # type: ignore[arg-type] # hypothesis gives the union as object
+    if dropped is not None:
+        lost_ms, for_ms = dropped
+        world.at(lost_ms, Detached()).at(lost_ms + for_ms, Attached())
     if pause_audio_ms is not None:
         world.run_until(pause_audio_ms)
         world.audio_flows = False
@@ -75,7 +90,21 @@ weather_permitting = settings(
     max_examples=100, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 )
 
-calls = st.builds(a_call, callers, weathers(), interventions, st.one_of(st.none(), st.integers(1_000, CALL_MS)))
+preemptives = st.builds(
+    Preemptive, enabled=st.booleans(), strategy=st.sampled_from(["discard", "use_if_similar", "always_use"])
+)
+
+drops = st.tuples(st.integers(1_000, CALL_MS), st.integers(0, DROP_MS))
+
+calls = st.builds(
+    a_call,
+    callers,
+    weathers(),
+    interventions,
+    st.one_of(st.none(), st.integers(1_000, CALL_MS)),
+    preemptives,
+    dropped=st.one_of(st.none(), drops),
+)
 
 
 @weather_permitting
@@ -100,7 +129,8 @@ def test_no_sample_of_a_closed_turn_is_played(world: World) -> None:
 @weather_permitting
 @given(calls)
 def test_every_committed_turn_ends_once_and_the_session_listens_again(world: World) -> None:
-    asked = [ask.turn_id for ask in world.asked if ask.type in ("turn", "dtmf")]
+    asked = [ask.turn_id for ask in world.asked if ask.type in ("turn", "dtmf") and not ask.preemptive]
+    asked += [notify.turn_id for notify in world.notified if notify.type == "turn.committed"]
     done = [notice.turn_id for notice in world.notices(TurnDone)]
 
     assert len(done) == len(set(done))
@@ -116,6 +146,16 @@ def test_a_turn_has_one_final_transcript_and_ends(world: World) -> None:
 
     assert len(finals) == len(set(finals))
     assert set(finals) <= ended
+
+
+@weather_permitting
+@given(calls)
+def test_a_reply_that_has_started_is_done_once(world: World) -> None:
+    started = [notice.turn_id for notice in world.notices(ReplyStarted)]
+    done = [notice.turn_id for notice in world.replies()]
+
+    assert len(done) == len(set(done))
+    assert set(started) <= set(done)
 
 
 @weather_permitting
@@ -141,7 +181,7 @@ def test_history_is_what_was_played(world: World) -> None:
 @weather_permitting
 @given(calls)
 def test_no_state_outlives_its_limit(world: World) -> None:
-    limits_ms = {SessionState.PROCESSING: 5_000 * 4 + 3_000 + 5_000}
+    limits_ms = {SessionState.PROCESSING: 5_000 * 4 + 3_000 + 5_000 + DROP_MS}
     states = world.states()
     for (since_ms, state), (until_ms, _) in pairwise(states):
         assert until_ms - since_ms <= limits_ms.get(state, CALL_MS + QUIET_MS)

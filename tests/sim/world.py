@@ -25,6 +25,7 @@ from session.commands import (
     Notify,
     Pause,
     Play,
+    Rewind,
     Say,
     Tell,
 )
@@ -90,6 +91,7 @@ class World:
         self.turn_of_job: dict[int, str] = {}
         self.samples_of_job: dict[int, int] = {}
         self.audio_flows = True
+        self.caller_mishears = ""  # a final transcript that differs from the interims
         self.ended = False
         self._microphone_is_on = True
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
@@ -176,6 +178,8 @@ class World:
                     self._keep_ticking()
                 case Pause():
                     self._pacer.pause()
+                case Rewind():
+                    self._unhear(self._pacer.rewind(self.now_ms))
                 case Clear():
                     self._pacer.clear()
                 case Cancel():
@@ -187,6 +191,11 @@ class World:
                     self.notified.append(command)
                 case End():
                     self.ended = True
+
+    def _unhear(self, samples: int) -> None:
+        """The last frames have not arrived: what was played is what somebody heard."""
+        while samples > 0:
+            samples -= self.played.pop().samples
 
     def _feed(self, command: Feed) -> None:
         request = self._next("stt")
@@ -214,7 +223,7 @@ class World:
         stream = self._streams.get(command.job)
         if stream is None:
             return
-        text = self.caller.words_between(stream.since_ms, self.now_ms)
+        text = self.caller_mishears or self.caller.words_between(stream.since_ms, self.now_ms)
         delay_ms = _nth(self.weather.stt_final_ms, stream.request)
         self._answer(command.job, delay_ms, lambda: Transcribed(command.job, text, final=True))
 

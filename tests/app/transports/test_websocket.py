@@ -14,6 +14,9 @@ import pytest
 from tests.caller import PCM_16K, Caller, calling, silence, voice
 from tests.server import RunningServer, running
 
+AT_ONCE = {"BELUGA_SESSION__RESUME_GRACE": "0"}
+"""A session whose client has gone ends at once."""
+
 
 @asynccontextmanager
 async def unharmed(server: RunningServer) -> AsyncIterator[None]:
@@ -336,7 +339,7 @@ async def test_a_caller_past_its_rate_is_closed_with_4429() -> None:
     ],
 )
 async def test_a_bad_message_is_an_error_and_the_session_goes_on(bad: str, named: str) -> None:
-    async with running() as server, unharmed(server), calling(server.ws_url) as caller:
+    async with running(AT_ONCE) as server, unharmed(server), calling(server.ws_url) as caller:
         await caller.start()
         await caller.socket.send(bad)
         error = await caller.until("error")
@@ -359,7 +362,7 @@ async def test_a_message_over_a_mebibyte_is_closed_with_4413(huge: str | bytes) 
 
 
 async def test_audio_may_be_cut_anywhere_even_inside_a_sample() -> None:
-    async with running() as server, unharmed(server), calling(server.ws_url) as caller:
+    async with running(AT_ONCE) as server, unharmed(server), calling(server.ws_url) as caller:
         await caller.start()
         pcm = voice(600) + silence(2500)
         for at in range(0, len(pcm), 641):
@@ -387,7 +390,7 @@ async def test_a_flood_of_messages_is_closed_with_4429() -> None:
 
 
 async def test_a_client_that_vanishes_in_mid_reply_leaves_nothing_behind() -> None:
-    async with running(tts={"options": {"duration_ms": 10000}}) as server:
+    async with running(AT_ONCE, tts={"options": {"duration_ms": 10000}}) as server:
         caller_socket = None
         before = len(asyncio.all_tasks())
         async with calling(server.ws_url) as caller:
@@ -405,7 +408,7 @@ async def test_a_client_that_vanishes_in_mid_reply_leaves_nothing_behind() -> No
 
 async def test_a_client_that_stops_reading_is_cut_off_and_others_do_not_notice() -> None:
     limits = {"stalled_after": 0.3}
-    async with running(limits=limits, tts={"options": {"duration_ms": 60000}}) as server:
+    async with running(AT_ONCE, limits=limits, tts={"options": {"duration_ms": 60000}}) as server:
         # 48 kHz and small buffers, so that the pipe is soon full.
         deaf = socket.socket()
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

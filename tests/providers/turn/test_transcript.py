@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 from providers.api import Message, TurnSoFar
 from providers.turn import transcript as rules
 from providers.turn.transcript import TranscriptRules
+from tests.recordings import BECKETT, TWO_CITIES, silence
+
+FINISHED = BECKETT.phrase(0, after_ms=180)
+INTERRUPTED = TWO_CITIES.pcm(from_ms=24_500, to_ms=25_490) + silence(180)  # "We were all going direct"
 
 
-async def judge(text: str, asked: str = "", language: str | None = None) -> float:
+async def judge(text: str, asked: str = "", language: str | None = None, pcm: bytes = b"") -> float:
     history = (Message("assistant", asked), Message("user", "hello")) if asked else ()
-    return await TranscriptRules().judge(TurnSoFar(text, language=language, history=history))
+    return await TranscriptRules().judge(TurnSoFar(text, language=language, pcm=pcm, history=history))
 
 
 # Finals of the recordings that come with moonshine-voice, at the ends of sentences (160 ms of silence fed).
@@ -162,6 +166,59 @@ async def test_a_yes_in_suspense_is_complete_where_it_was_asked_for() -> None:
 )
 async def test_of_other_languages_only_the_punctuation_is_read(text: str, expected: float) -> None:
     assert expected == await judge(text, language="de-DE")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["What are you?", "Where can I?", "So. What did they?", "Do you?", "Did you want to go to?", "Is it about?"],
+)
+async def test_a_question_that_wants_more_words_is_given_time(text: str) -> None:
+    assert rules.UNKNOWN == await judge(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Where are you?", "How are you?", "What is it?", "Where are you from?", "Are you sure?"]
+)
+async def test_a_question_with_all_its_words_is_not(text: str) -> None:
+    assert rules.COMPLETE == await judge(text)
+
+
+@pytest.mark.parametrize("text", ["The quick brown fox.", "My order.", "The man on the phone."])
+async def test_a_thing_of_which_nothing_is_said_yet_is_given_time(text: str) -> None:
+    assert rules.MAYBE_MORE == await judge(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("The red one.", "Which one would you like?"),
+        ("A large pizza, please.", ""),
+        ("The heating stopped.", ""),
+        ("My card is broken.", ""),
+    ],
+)
+async def test_a_thing_that_was_asked_for_is_not(text: str, asked: str) -> None:
+    assert rules.STATEMENT == await judge(text, asked)
+
+
+async def test_half_a_word_that_is_heard_as_a_letter_is_given_time() -> None:
+    assert rules.UNKNOWN == await judge("It was the e.")
+
+
+async def test_a_statement_is_held_back_where_the_voice_does_not_end() -> None:
+    assert rules.STATEMENT == await judge("We were all going direct.", pcm=FINISHED)
+    assert rules.UNKNOWN == await judge("We were all going direct.", pcm=INTERRUPTED)
+
+
+@pytest.mark.parametrize(
+    "text", ["Yes.", "What time is it?", "I want a", "It was the age of wisdom,", "five five five"]
+)
+async def test_what_the_words_alone_can_tell_the_voice_does_not_change(text: str) -> None:
+    assert await judge(text) == await judge(text, pcm=INTERRUPTED) == await judge(text, pcm=FINISHED)
+
+
+async def test_audio_without_a_voice_changes_nothing() -> None:
+    assert rules.STATEMENT == await judge("I like apples.", pcm=silence(2_000))
 
 
 @given(st.text(max_size=80), st.text(max_size=40))

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import pytest
 
 from providers.fakes import FakeStt, FakeTts, FakeVad
-from session import SessionError, VoiceSession
-from session.notices import Notice
+from session import SessionError, SessionState, VoiceSession
+from session.notices import Notice, StateChanged
 
 __all__ = (
     "ASK",
@@ -110,6 +110,13 @@ class Witness:
                 self._changed.clear()
                 await self._changed.wait()
         return self.of(kind)[count - 1]
+
+    async def until_speaking(self) -> None:
+        """Until a reply is heard."""
+        async with asyncio.timeout(LIMIT_S):
+            while not any(changed.state is SessionState.SPEAKING for changed in self.of(StateChanged)):
+                self._changed.clear()
+                await self._changed.wait()
 
     def _see(self, notice: Notice) -> None:
         self.notices.append(notice)

@@ -17,7 +17,6 @@ from session import ErrorCode, SessionConfig, SessionError, SessionState, VoiceS
 from session.notices import (
     EndReason,
     ReplyDone,
-    ReplyStarted,
     SpeechStarted,
     StateChanged,
 )
@@ -226,7 +225,7 @@ async def test_a_reply_that_is_playing_when_it_is_stopped_is_cut() -> None:
     witness = Witness(session)
     await session.start()
     handle = await session.say(STORY)
-    await witness.until(ReplyStarted)
+    await witness.until_speaking()
     sent = len(line.frames)
     await session.stop()
 

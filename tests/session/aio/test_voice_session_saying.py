@@ -11,8 +11,8 @@ from providers.fakes import FakeTts
 from session import ErrorCode, SayOptions, SessionError, SessionState, VoiceSession
 from session.notices import (
     ReplyDone,
-    ReplyStarted,
 )
+from session.pacer import FRAME_MS, LEAD_MS
 from tests.session.aio.stage import (
     STORY,
     Line,
@@ -76,7 +76,7 @@ async def test_a_text_that_waits_can_be_cancelled_and_again() -> None:
     async with session:
         await session.start()
         first, second = await session.say(STORY), await session.say("Never.")
-        await witness.until(ReplyStarted)
+        await witness.until_speaking()
         for _ in range(3):
             await second.cancel()
         await soon(second.wait_for_playout())
@@ -91,7 +91,7 @@ async def test_a_text_that_is_heard_can_be_cancelled_even_where_interruptions_ar
     async with session:
         await session.start()
         handle = await session.say(STORY, SayOptions(allow_interruptions=False))
-        await witness.until(ReplyStarted)
+        await witness.until_speaking()
         for _ in range(3):
             await handle.cancel()
         await soon(handle.wait_for_playout())
@@ -120,7 +120,7 @@ async def test_a_listener_who_reports_what_they_heard_is_believed() -> None:
         session.played(50)
         await session.start()
         handle = await session.say("One two.")  # 160 ms
-        await witness.until(ReplyStarted)
+        await witness.until_speaking()
         session.played(60)
         await handle.cancel()
 
@@ -179,3 +179,43 @@ async def test_many_sessions_in_one_loop_do_not_mix() -> None:
             return handle.heard_text
 
     assert [f"This is {name}." for name in range(20)] == await asyncio.gather(*map(one, range(20)))
+
+
+# --- the connection is lost and comes back --------------------------------------------------------------------------
+
+
+async def test_a_held_reply_goes_on_with_the_sample_after_the_last_that_was_heard() -> None:
+    line, under_way = Line(), asyncio.Event()
+    keep = line.send_audio
+
+    def send_audio(frame: bytes) -> None:
+        keep(frame)
+        if len(line.frames) == 10:
+            under_way.set()
+
+    line.send_audio = send_audio  # type: ignore[method-assign] # a line that tells how far it is
+    session = a_session(transport=line, tts=a_voice(20))
+    async with session:
+        await session.start()
+        handle = await session.say("Once upon a time there was a whale.")
+        await soon(under_way.wait())
+        session.hold()
+        session.hold()
+        sent = len(line.frames)
+        playout = asyncio.create_task(handle.wait_for_playout())
+        await asyncio.wait([playout], timeout=0.1)
+        held = len(line.frames)
+        session.go_on()
+        await soon(playout)
+
+    again_ms = 20 * len(line.frames) - 20 * len("Once upon a time there was a whale.")
+    assert sent == held
+    assert 0 < again_ms <= LEAD_MS + 2 * FRAME_MS
+    assert "Once upon a time there was a whale." == handle.heard_text
+
+
+async def test_only_an_active_session_is_held_and_goes_on() -> None:
+    session = a_session()
+    for act in (session.hold, session.go_on):
+        with pytest.raises(SessionError, match="session_not_active"):
+            act()

@@ -16,7 +16,6 @@ from session.notices import (
     EndReason,
     ReplyDone,
     ReplyPaused,
-    ReplyStarted,
     StateChanged,
     TranscriptChanged,
     TurnDone,
@@ -145,7 +144,7 @@ async def test_interrupting_cuts_the_reply_and_drops_what_waits() -> None:
     async with session:
         await session.start()
         handles = [await session.say(text) for text in (STORY, "Later.")]
-        await witness.until(ReplyStarted)
+        await witness.until_speaking()
         await session.interrupt()
         for handle in handles:
             await soon(handle.wait_for_playout())
@@ -162,7 +161,7 @@ async def test_speech_pauses_the_reply_and_words_take_the_floor() -> None:
     async with session:
         await session.start()
         handle = await session.say(STORY)
-        await witness.until(ReplyStarted)
+        await witness.until_speaking()
         await session.process_audio(speech(640))
         await witness.until(ReplyPaused)
         sent = len(line.frames)
@@ -268,7 +267,7 @@ async def test_an_agent_hears_what_was_heard_of_an_answer_that_was_interrupted()
     async with session:
         await session.start()
         await session.process_transcript("a story please")
-        await witness.until(ReplyStarted)
+        await witness.until_speaking()
         await session.interrupt()
 
     interrupted = next(request for request in agent.told if request.type == "turn.interrupted")

@@ -18,10 +18,10 @@ AUDIO_MS = 3_000
 """So much is looked at: enough to know the speaker's usual pitch."""
 
 # Fitted by ``bench.turns``: what is usual, the weights, and the evidence that four of five true ends have.
-PITCH_MEAN_ST, PITCH_SPREAD_ST = -1.07, 1.52
-LEVEL_MEAN_DB, LEVEL_SPREAD_DB = -9.4, 7.2
-PITCH_WEIGHT, LEVEL_WEIGHT = -0.78, -0.70
-ENOUGH = 0.11
+PITCH_MEAN_ST, PITCH_SPREAD_ST = -1.13, 1.55
+LEVEL_MEAN_DB, LEVEL_SPREAD_DB = -10.4, 7.7
+PITCH_WEIGHT, LEVEL_WEIGHT = -0.72, -0.54
+ENOUGH = -0.03
 GAIN = 3.0
 """From no doubt to much within one log-odd of evidence."""
 
@@ -71,7 +71,7 @@ def ending(pcm: bytes) -> Ending | None:
     frames = np.lib.stride_tricks.sliding_window_view(halved, _WINDOW)[::_HOP]
     frames = frames - frames.mean(axis=1, keepdims=True)
     levels = 10 * np.log10((frames[:, _WINDOW // 2 - _HOP // 2 : _WINDOW // 2 + _HOP // 2] ** 2).mean(axis=1) + 1)
-    peak, floor = np.percentile(levels, (95, 5))
+    peak, floor = np.percentile(levels, (95, 2))
     loud = levels > max(peak - _SPEECH_DB, floor + 8)
     if peak - floor < _CLEAR_DB or np.count_nonzero(loud) < _FEWEST_FRAMES:
         return None
