@@ -52,9 +52,11 @@ async def _warm_up(provider: Any) -> None:
 
 
 def show_providers(console: Console | None = None) -> None:
-    table = Table("kind", "provider", "what it is", "installed", "licence", box=None, pad_edge=False)
+    table = Table("kind", "provider", "extra", "installed", "what it is", "licence", box=None, pad_edge=False)
     for provider in available():
-        command = escape(f"pip install 'beluga-voice[{provider.extra}]'")
-        installed = "[green]yes[/]" if provider.installed else command
-        table.add_row(provider.kind, provider.name, escape(provider.description), installed, provider.licence)
-    (console or Console()).print(table)
+        installed = "[green]yes[/]" if provider.installed else "[red]no[/]"
+        what = escape(provider.description)
+        table.add_row(provider.kind, provider.name, provider.extra or "-", installed, what, provider.licence)
+    console = console or Console()
+    console.print(table)
+    console.print("An extra is brought by [bold]pip install 'beluga-voice\\[EXTRA]'[/].")

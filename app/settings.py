@@ -258,6 +258,10 @@ def _validate(given: dict[str, Any], mistakes: list[str]) -> Settings | None:
         settings = Settings.model_validate(tables)
     except ValidationError as error:
         mistakes.extend(_explain(error))
+        # What stands in other tables is looked at all the same, so that every mistake is told at once.
+        refused = {mistake["loc"][0] for mistake in error.errors(include_url=False)}
+        rest = Settings.model_validate({name: value for name, value in tables.items() if name not in refused})
+        mistakes.extend(_unknown_providers(rest))
         return None
     return settings if session is None else settings.model_copy(update={"session": session})
 

@@ -42,3 +42,5 @@ def test_every_provider_is_listed_with_what_installs_it() -> None:
     show_providers(console)
 
     assert all(f"{provider.name} " in written(console) for provider in available())
+    assert all(provider.extra in written(console) for provider in available())
+    assert "pip install 'beluga-voice[EXTRA]'" in written(console)

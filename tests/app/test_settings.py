@@ -156,9 +156,10 @@ def test_what_kubernetes_adds_is_no_setting() -> None:
 
 
 def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
-    config = written(tmp_path, '[session]\ntimeout = "5s"\nmax_retries = 99\n[server]\nport = -1\n[wrong]\n')
+    text = '[session]\ntimeout = "5s"\nmax_retries = 99\n[server]\nport = -1\n[wrong]\n[stt]\nprovider = "nobody"\n'
+    config = written(tmp_path, text)
 
-    assert ["server.port", "session.max_retries", "session.timeout", "wrong"] == sorted(
+    assert ["server.port", "session.max_retries", "session.timeout", "stt.provider", "wrong"] == sorted(
         line.split(":")[0] for line in mistakes(config=config)
     )
 
