@@ -100,12 +100,24 @@ class Calls:
         self._operation = operation
         self._calls: dict[str, Call] = {}
         self._by_token: dict[str, str] = {}
+        self._held: dict[str, Call] = {}  # the longest first; at most as many as there are calls
         self._endings: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._empty.set()
 
     def __len__(self) -> int:
         return len(self._calls)
+
+    @property
+    def taken(self) -> int:
+        """How many there are room for less: calls whose client is gone make room for new ones."""
+        return len(self._calls) - len(self._held)
+
+    def make_room(self, most: int) -> None:
+        """End the call that has waited longest for its client, where there are ``most`` or more."""
+        if len(self._calls) >= most and self._held:
+            longest = next(iter(self._held))
+            self._spawn(self.end(self._held.pop(longest), EndReason.CLIENT))
 
     def all(self) -> tuple[Call, ...]:
         """In the order in which they were made."""
@@ -188,6 +200,7 @@ class Calls:
         elif self._calls.get(call.session_id) is call:
             call.jack.unplug()
             call.session.hold()
+            self._held[call.session_id] = call
             loop = asyncio.get_running_loop()
             call.expiry = loop.call_later(grace_ms / 1000, lambda: self._spawn(self.end(call, EndReason.CLIENT)))
 
@@ -198,6 +211,7 @@ class Calls:
         """
         session = call.active_session()
         session.hold()
+        self._held.pop(call.session_id, None)
         if call.expiry is not None:
             call.expiry.cancel()
         call.resume_token = _new_resume_token()
@@ -257,6 +271,7 @@ class Calls:
             return
         if not self._calls:
             self._empty.set()
+        self._held.pop(call.session_id, None)
         self._by_token.pop(digest(call.token), None)
         call.listeners.clear()
         if call.expiry is not None:

@@ -52,6 +52,7 @@ class Edge:
         except Refused as refused:
             self.metrics.refused(refused.reason)
             raise
+        self.calls.make_room(self.settings.limits.max_sessions)
 
     async def drain(self) -> None:
         """Take nobody new, let the calls go on for the grace, then end those that are left."""

@@ -71,7 +71,7 @@ def _edge(settings: Settings) -> Edge:
     )
     metrics.read(frames, calls.all, tuple(made.breakers()))
     gate = Gate(settings.auth, insecure=settings.server.insecure, session_of=calls.session_of)
-    admission = Admission(settings.limits, sessions=lambda: len(calls), clock_s=time.monotonic)
+    admission = Admission(settings.limits, sessions=lambda: calls.taken, clock_s=time.monotonic)
     return Edge(settings, made, frames, calls, metrics, gate, admission, asyncio.Event(), asyncio.Event())
 
 

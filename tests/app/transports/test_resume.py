@@ -236,3 +236,23 @@ async def test_a_session_that_waits_is_ended_like_any_other() -> None:
 
         assert 204 == deleted.status_code
         assert 0 == len(server.edge.calls)
+
+
+async def test_sessions_that_wait_for_their_client_make_room_for_new_ones() -> None:
+    async with storyteller(limits={"max_sessions": 2}) as server:
+        tokens = []
+        for _ in range(2):
+            async with calling(server.ws_url) as caller:
+                tokens.append((await caller.start())["resume_token"])
+                await drop(caller)
+            async with asyncio.timeout(5):
+                while server.edge.calls.taken:  # noqa: ASYNC110 - nobody is told
+                    await asyncio.sleep(0.005)
+        async with calling(server.ws_url) as newcomer:
+            await newcomer.start()
+            await newcomer.converse()
+            longest = await refused(server, resume=tokens[0])
+            async with calling(server.ws_url) as back:
+                await back.start(resume=tokens[1])
+
+    assert (4404, "session_not_found") == longest[:2]
