@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from session.commands import Ask
 from session.config import SessionConfig
 from session.desk import Desk
 from session.errors import ErrorCode, SessionError
@@ -63,6 +64,23 @@ class Conversation:
 
     def tell_transcript(self, turn: UserTurn, *, final: bool) -> None:
         self._desk.tell(TranscriptChanged(turn.turn_id, turn.text, final, turn.language, turn.confidence))
+
+    def ask_of(self, turn: UserTurn) -> Ask:
+        """What the agent is asked, before the turn is in the history; the job is filled in where it is opened."""
+        return Ask(
+            0,
+            turn.turn_id,
+            "turn",
+            transcript=turn.text,
+            replaces=turn.replaces,
+            language=turn.language,
+            history=self.history.messages,
+        )
+
+    def latency_of(self, turn: UserTurn) -> Latency:
+        """As far as it is known at the end of the turn, which is now."""
+        last_ms = turn.last_voiced_arrived_ms
+        return Latency(endpoint_ms=None if last_ms is None else self._desk.now_ms - last_ms, stt_ms=turn.stt_ms)
 
     def close_unanswered(self, turn: UserTurn) -> None:
         """What the user had begun to say is kept in the history, but nobody will answer it."""

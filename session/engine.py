@@ -7,7 +7,6 @@ decided by ``Floor``. What stands here is the way of a turn: over, asked, answer
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from providers.api import Message
@@ -42,7 +41,6 @@ from session.floor import Floor
 from session.listening import UserTurn
 from session.notices import (
     AgentActed,
-    DraftJudged,
     Ended,
     EndReason,
     ErrorOccurred,
@@ -52,16 +50,13 @@ from session.notices import (
     TurnOutcome,
 )
 from session.replying import Reply
-from session.speculation import keeps
+from session.speculation import Speculator
 from session.states import SessionState
 
 __all__ = ("MAX_WAITING_SAYS", "Engine")
 
 MAX_WAITING_SAYS = 100
 """Texts that wait to be said; one more is refused with ``capacity``."""
-
-MAX_DRAFTS = 3
-"""How often the agent is asked in vain within one turn of somebody who hesitates."""
 
 JobEvent = Transcribed | Judged | AgentSaid | AgentDid | AgentFinished | Spoken | SpokenWhole | Failed
 
@@ -83,6 +78,7 @@ class Engine:
         )
         self._listener = self._conversation.listener
         self._replier = self._conversation.replier
+        self._speculator = Speculator(self._desk, self._config.preemptive, self._conversation)
         self._floor = Floor(self._desk, self._config, self._conversation, has_agent=self._has_agent)
 
     @property
@@ -260,9 +256,9 @@ class Engine:
             self._listener.failed(event)
         elif stage == "turn":
             self._desk.close(event.job)  # without a verdict the turn ends by silence alone
-        elif self._draft is not None:
+        elif self._speculator.draft is not None:
             self._desk.close(event.job)
-            self._give_up_drafts()
+            self._speculator.give_up()
         elif stage == "agent":
             if self._replier.agent_failed(event):
                 self._tell_error(ErrorCode.AGENT_ERROR, event.message, retryable=event.retryable)
@@ -279,8 +275,8 @@ class Engine:
                 self._listener.final_is_late()
             case "retry_stt":
                 self._listener.retry()
-            case "agent" | "tts" if self._draft is not None:
-                self._give_up_drafts()
+            case "agent" | "tts" if self._speculator.draft is not None:
+                self._speculator.give_up()
             case "agent":
                 self._replier.agent_is_late()
                 message = f"nothing came within {self._config.agent_timeout_ms} ms"
@@ -317,10 +313,10 @@ class Engine:
         if not self.active:
             return
         if self._config.preemptive.enabled and self._has_agent:
-            self._speculate()
-        if self._listener.turn is not None and self._replier.reply is not None and self._draft is None:
+            self._speculator.consider()
+        if self._listener.turn is not None and self._replier.reply is not None and self._speculator.draft is None:
             self._floor.consider(self._listener.turn, self._replier.reply)
-        if (self._replier.reply is None or self._draft is not None) and self._listener.finished:
+        if (self._replier.reply is None or self._speculator.draft is not None) and self._listener.finished:
             self._turn_is_over()
         if self._replier.reply is None and self._listener.turn is None:
             self._go_on()
@@ -335,7 +331,7 @@ class Engine:
         if turn.text:
             self._commit(turn)
             return
-        self._discard_draft(turn)
+        self._speculator.discard(turn)
         if turn.told:
             self._desk.tell(TranscriptChanged(turn.turn_id, "", final=True))
         outcome = TurnOutcome.EMPTY if turn.failed is None else TurnOutcome.FAILED
@@ -345,31 +341,15 @@ class Engine:
 
     def _commit(self, turn: UserTurn) -> None:
         """The turn is the user's in the history, and the agent's to answer, unless its draft does."""
-        draft = self._draft
-        if draft is not None and draft.ask is not None:
-            if keeps(self._config.preemptive, draft.ask.transcript, turn.text):
-                self._promote(draft, draft.ask, turn)
-                return
-            self._discard_draft(turn)
+        if self._speculator.answer(turn):
+            return
+        ask = self._conversation.ask_of(turn)
         self._conversation.tell_transcript(turn, final=True)
-        history = self.history
         self._conversation.history.user_said(turn.text)
         if not self._has_agent:
-            self._desk.tell(TurnDone(turn.turn_id, TurnOutcome.ANSWERED, self._latency_of(turn)))
+            self._desk.tell(TurnDone(turn.turn_id, TurnOutcome.ANSWERED, self._conversation.latency_of(turn)))
             return
-        self._ask(turn, replace(self._ask_of(turn), history=history))
-
-    def _ask_of(self, turn: UserTurn, *, preemptive: bool = False) -> Ask:
-        return Ask(
-            0,
-            turn.turn_id,
-            "turn",
-            transcript=turn.text,
-            preemptive=preemptive,
-            replaces=turn.replaces,
-            language=turn.language,
-            history=self.history,
-        )
+        self._ask(turn, ask)
 
     def _ask(self, turn: UserTurn, ask: Ask) -> None:
         self._come_back()
@@ -377,60 +357,8 @@ class Engine:
         reply = self._replier.new_reply(turn.turn_id)
         reply.user_turn = True
         reply.spoken_end_ms = turn.last_voiced_arrived_ms
-        reply.latency = self._latency_of(turn)
+        reply.latency = self._conversation.latency_of(turn)
         self._replier.ask(reply, ask)
-
-    # --- drafts -------------------------------------------------------------------------------------------------
-
-    @property
-    def _draft(self) -> Reply | None:
-        reply = self._replier.reply
-        return reply if reply is not None and reply.draft else None
-
-    def _speculate(self) -> None:
-        """Ask before the turn is over; drop a draft once the user goes on or their words turn out to be others."""
-        turn, draft = self._listener.turn, self._draft
-        if turn is None:
-            return
-        if draft is not None and draft.ask is not None:
-            rules = self._config.preemptive
-            outdated = self._listener.finals_are_in and rules.strategy == "use_if_similar"
-            if self._listener.goes_on or (outdated and not keeps(rules, draft.ask.transcript, turn.text)):
-                self._discard_draft(turn)
-        free = self._replier.reply is None and turn.drafts < MAX_DRAFTS
-        if free and self._listener.asks_early and not self._listener.finished:
-            turn.drafts += 1
-            reply = self._replier.new_reply(turn.turn_id)
-            reply.draft = True
-            self._replier.ask(reply, self._ask_of(turn, preemptive=True))
-
-    def _promote(self, draft: Reply, ask: Ask, turn: UserTurn) -> None:
-        self._conversation.tell_transcript(turn, final=True)
-        history = self.history
-        self._conversation.history.user_said(turn.text)
-        self._conversation.become(SessionState.PROCESSING)
-        draft.user_turn = True
-        draft.ask = replace(ask, transcript=turn.text, preemptive=False)
-        draft.spoken_end_ms = turn.last_voiced_arrived_ms
-        marks = self._latency_of(turn)
-        draft.latency = replace(draft.latency, endpoint_ms=marks.endpoint_ms, stt_ms=marks.stt_ms)
-        self._desk.give(Notify("turn.committed", draft.turn_id, history=history))
-        self._desk.tell(DraftJudged(used=True))
-        self._replier.promote()
-
-    def _discard_draft(self, turn: UserTurn) -> None:
-        """What is asked next goes by a number of its own."""
-        draft = self._draft
-        if draft is not None:
-            self._conversation.close_reply(interrupted=False)
-            turn.replaces, turn.turn_id = draft.turn_id, self._desk.next_turn_id()
-
-    def _give_up_drafts(self) -> None:
-        """A draft that fails costs nothing but the head start: the agent is asked when the turn is over."""
-        turn = self._listener.turn
-        if turn is not None:
-            self._discard_draft(turn)
-            turn.drafts = MAX_DRAFTS
 
     def _reply_is_over(self) -> None:
         reply = self._conversation.close_reply(interrupted=False)
@@ -505,10 +433,6 @@ class Engine:
     def _come_back(self) -> None:
         if self.state is SessionState.AWAY:
             self._conversation.become(SessionState.LISTENING)
-
-    def _latency_of(self, turn: UserTurn) -> Latency:
-        last_ms = turn.last_voiced_arrived_ms
-        return Latency(endpoint_ms=None if last_ms is None else self._desk.now_ms - last_ms, stt_ms=turn.stt_ms)
 
     def _tell_error(self, code: ErrorCode, message: str, *, retryable: bool) -> None:
         self._desk.tell(ErrorOccurred(code, message, retryable=retryable, fatal=False))
