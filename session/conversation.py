@@ -96,10 +96,12 @@ class Conversation:
             return None
         if reply.draft:
             self._desk.tell(DraftJudged(used=False))
-        heard = reply.playout.heard_text()
-        self.history.user_heard(heard, interrupted=interrupted)
+        reply.heard_text = reply.playout.heard_text()
+        self.history.user_heard(reply.heard_text, interrupted=interrupted)
         if reply.told or reply.utterance_id is not None:
-            self._desk.tell(ReplyDone(reply.turn_id, reply.text, heard, interrupted, reply.latency, reply.utterance_id))
+            self._desk.tell(
+                ReplyDone(reply.turn_id, reply.text, reply.heard_text, interrupted, reply.latency, reply.utterance_id)
+            )
         if reply.user_turn:
             outcome = TurnOutcome.INTERRUPTED if interrupted else TurnOutcome.ANSWERED
             self._desk.tell(TurnDone(reply.turn_id, TurnOutcome.FAILED if reply.failed else outcome, reply.latency))

@@ -67,9 +67,8 @@ class Floor:
         if reply.audible:
             self._desk.tell(ReplyCleared(reply.turn_id))
         if self._has_agent and reply.ask is not None and (reply.user_turn or reply.audible):
-            heard_text = reply.playout.heard_text()
             history = self._conversation.history.messages
-            self._desk.give(Notify("turn.interrupted", reply.turn_id, heard_text=heard_text, history=history))
+            self._desk.give(Notify("turn.interrupted", reply.turn_id, heard_text=reply.heard_text, history=history))
         self._conversation.become(SessionState.LISTENING)
 
     def resume(self, *, hold_is_spent: bool = False) -> None:

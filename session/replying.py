@@ -29,7 +29,7 @@ STALLED_MS = 3_000
 @dataclass(slots=True)
 class Reply:
     """``user_turn``: a turn of the user's waits for this answer. ``draft``: nobody knows of it, and nobody hears it.
-    ``heard_ms`` and so on are marks on the clock."""
+    ``asked_ms``, ``said_ms`` and ``heard_since_ms`` are marks on the clock."""
 
     turn_id: str
     playout: Playout
@@ -59,6 +59,7 @@ class Reply:
     paused_told: bool = False
     hold_is_spent: bool = False
     last_action: AgentDid | None = None
+    heard_text: str = ""
     failed: bool = False
 
     @property
