@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run setup test check bench lock clean
+.PHONY: run setup test check bench docs lock clean
 
 run: setup
 	$(BIN)/beluga-voice serve
@@ -29,6 +29,11 @@ test: .venv/test.stamp
 
 bench: .venv/test.stamp
 	for script in engine models response interruption sessions; do $(BIN)/python -m bench.$$script || exit 1; done
+
+# What is drawn and written from the code; the tests tell when it is out of date.
+docs: .venv/run.stamp
+	$(BIN)/python -m tools.states_diagram
+	$(BIN)/python -m tools.reference
 
 # Needs uv; names no index.
 lock:

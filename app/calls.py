@@ -13,8 +13,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from opentelemetry.context import Context
+
 from app.auth import digest
 from app.parts import Parts
+from app.spans import Tracing, within
 from app.transports.jack import Jack, Plug
 from providers.api import Agent
 from session import FrameCounts, SayHandle, SayOptions, SessionConfig, SessionState, VoiceSession, agents_told
@@ -58,6 +61,8 @@ class Call:
     """Of the last turn."""
     listeners: list[Listener] = field(default_factory=list)
     expiry: asyncio.TimerHandle | None = None
+    context: Context = field(default_factory=Context, repr=False)
+    """Of the trace: who made the call, and once it is connected the call itself."""
 
     @property
     def state(self) -> SessionState:
@@ -80,7 +85,8 @@ class Call:
 
 
 class Calls:
-    """``watchers`` are asked, for each call that connects, for somebody to listen to it."""
+    """``watchers`` are asked, for each call that connects, for somebody to listen to it, and ``trace`` for what takes
+    the lines of its recording."""
 
     def __init__(  # noqa: PLR0913 - what every call shares, by name
         self,
@@ -91,6 +97,8 @@ class Calls:
         connect_within_s: float,
         watchers: tuple[Callable[[Call], Listener], ...] = (),
         operation: Operation = lambda _name: contextlib.nullcontext(),
+        trace: Callable[[Call], Callable[[str], None] | None] = lambda _call: None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._parts = parts
         self._config = config
@@ -98,6 +106,8 @@ class Calls:
         self._connect_within_s = connect_within_s
         self._watchers = watchers
         self._operation = operation
+        self._tracing = tracing or Tracing()
+        self._trace = trace
         self._calls: dict[str, Call] = {}
         self._by_token: dict[str, str] = {}
         self._held: dict[str, Call] = {}  # the longest first; at most as many as there are calls
@@ -160,11 +170,14 @@ class Calls:
         if call.expiry is not None:
             call.expiry.cancel()
         parts = self._parts
+        call.transport, call.connected_at_s = name, time.time()
+        spans = self._tracing.begin(call)
         session = VoiceSession(
             stt=parts.stt,
             tts=parts.tts,
             vad=parts.vad,
             turn_detector=parts.turn,
+            echo_cancellation=parts.echo,
             noise_cancellation=parts.noise,
             agent=call.agent or parts.agent,
             transport=transport,
@@ -173,11 +186,13 @@ class Calls:
             metadata=call.metadata,
             greeting=call.greeting,
             frames=self._frames,
+            spans=spans,
+            trace=self._trace(call),
         )
-        call.session, call.transport, call.connected_at_s = session, name, time.time()
-        call.listeners[:0] = [listener, *(watch(call) for watch in self._watchers)]
+        call.session = session
+        call.listeners[:0] = [listener, spans.note, *(watch(call) for watch in self._watchers)]
         session.subscribe(lambda notice: self._tell(call, notice))
-        with self._operation("start"):
+        with within(call.context), self._operation("start"):
             await session.start()
         return session
 

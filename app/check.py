@@ -24,7 +24,8 @@ def check_all(settings: Settings, console: Console | None = None) -> int:
     for choice in choices(settings):
         mistakes = _mistakes(choice)
         verdict = "[red]failed[/]" if mistakes else "[green]ok[/]"
-        console.print(f"{choice.kind:6} {escape(choice.name):12} {verdict}")
+        as_fallback = "" if choice.path == choice.kind else f" [dim]{choice.path}[/]"
+        console.print(f"{choice.kind:6} {escape(choice.name):12} {verdict}{as_fallback}")
         for line in mistakes:
             console.print(f"       {escape(line)}")
         failures += bool(mistakes)
@@ -40,7 +41,7 @@ def _mistakes(choice: Choice) -> list[str]:
         if provider is not None:
             asyncio.run(_warm_up(provider))
     except ProviderError as error:
-        return str(error).splitlines()
+        return choice.explain(error)
     return []
 
 

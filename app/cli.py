@@ -1,4 +1,7 @@
-"""``beluga-voice``: serve, talk, check, providers, agent, token. A command imports what it needs when it is called."""
+"""``beluga-voice``: serve, talk, check, providers, agent, replay, token.
+
+A command imports what it needs when it is called.
+"""
 
 from __future__ import annotations
 
@@ -116,10 +119,12 @@ def _refuse(lines: list[str]) -> NoReturn:
 def _plug_in_clients() -> None:
     """The commands that are a program of their own."""
     from app.example_agent import agent_command  # noqa: PLC0415 - late, so that this file can be read from the top
+    from app.replay import replay_command  # noqa: PLC0415 - as above
     from app.talk import talk_command  # noqa: PLC0415 - as above
 
     cli.command("talk")(talk_command)
     cli.command("agent")(agent_command)
+    cli.command("replay")(replay_command)
 
 
 def main() -> None:

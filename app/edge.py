@@ -16,6 +16,7 @@ from app.calls import Calls
 from app.metrics import Metrics
 from app.parts import Parts, warm_up
 from app.settings import Settings
+from app.telemetry import Telemetry
 from session import FrameCounts, agents_told
 from session.notices import EndReason
 
@@ -29,6 +30,7 @@ class Edge:
     frames: FrameCounts
     calls: Calls
     metrics: Metrics
+    telemetry: Telemetry
     gate: Gate
     admission: Admission
     started: asyncio.Event
@@ -65,6 +67,7 @@ class Edge:
         await self.calls.end_all(EndReason.SERVER_SHUTDOWN)
         await agents_told()
         await self.parts.aclose()
+        await self.telemetry.aclose()
 
 
 async def _edge_of(connection: HTTPConnection) -> Edge:

@@ -45,7 +45,9 @@ def create_agent(brain: Brain, secret: str | None = None) -> FastAPI:
                 greeting = [_event(output) async for output in brain(asked)]
                 text = "".join(event["delta"] for event in greeting if "delta" in event)
                 return JSONResponse({"text": text}) if text else Response(status_code=204)
-            case _:  # session.ended, turn.interrupted, turn.committed: nothing is said in answer
+            case "user.away" if asked.times_away == 1:
+                return JSONResponse({"text": "Are you still there?"})
+            case _:  # session.ended, turn.interrupted, turn.committed, user.back: nothing is said in answer
                 return Response(status_code=204)
 
     return app

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from app import spans
 from app.settings import Log
 from session.notices import (
     Ended,
@@ -39,6 +40,7 @@ def configure(log: Log) -> None:
     console = log.format == "console" or (log.format == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -61,10 +63,38 @@ def configure(log: Log) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
+    handler.addFilter(_Sparing().filter)
     logging.basicConfig(handlers=[handler], level=log.level.upper(), force=True)
     # Its lines name every connection with the query string, and so with the token.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _add_trace(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Of what the line was written in, unless it says so itself."""
+    for name, value in spans.ids().items():
+        line.setdefault(name, value)
+    return line
+
+
+class _Sparing:
+    """A filter: what OpenTelemetry says of a receiver that does not take what it is sent is said once in a while, and
+    without a traceback."""
+
+    def __init__(self, every_s: float = 60.0, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._every_s = every_s
+        self._clock_s = clock_s
+        self._last_s: float | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("opentelemetry."):
+            return True
+        now_s = self._clock_s()
+        if self._last_s is not None and now_s - self._last_s < self._every_s:
+            return False
+        self._last_s = now_s
+        record.exc_info = record.exc_text = None
+        return True
 
 
 def watcher(log: Log) -> Callable[[Call], Callable[[Notice], None]]:
@@ -75,7 +105,7 @@ def watcher(log: Log) -> Callable[[Call], Callable[[Notice], None]]:
 class _Diary:
     def __init__(self, call: Call, *, transcripts: bool) -> None:
         self._call = call
-        self._log = logger.bind(session_id=call.session_id, transport=call.transport)
+        self._log = logger.bind(session_id=call.session_id, transport=call.transport, **spans.ids(call.context))
         self._transcripts = transcripts
         self._said: dict[str, dict[str, str]] = {}
         self._started_s = time.monotonic()

@@ -14,15 +14,15 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import HTMLResponse
 from starlette.routing import Route, WebSocketRoute
 
-from app import logs, parts, problems
+from app import logs, parts, problems, telemetry
 from app.admission import Admission
 from app.auth import Gate
 from app.body_limit import BodyLimit
 from app.calls import Calls
 from app.edge import Edge
-from app.metrics import Metrics
 from app.routes import health, sessions
 from app.settings import Settings
+from app.traces import Traces
 from app.transports.websocket import AudioSocket
 from app.wire.messages import MAX_MESSAGE_BYTES
 from session import FrameCounts
@@ -35,11 +35,14 @@ PAGE = Path(__file__).parent / "static" / "index.html"
 def create_app(settings: Settings) -> FastAPI:
     """The server as an ASGI application. Models are loaded in the background once it runs.
 
-    :raises WrongSettings: when a provider cannot be made as configured.
+    :raises WrongSettings: when a provider cannot be made as configured, or the folder of the traces;
+        or when telemetry cannot be sent as configured.
     """
-    edge = _edge(settings)
+    traces = Traces(settings.log.traces)
+    edge = _edge(settings, traces)
     app = FastAPI(title="Beluga Voice", version=version("beluga-voice"), lifespan=_lifespan)
     app.state.edge = edge
+    app.state.traces = traces
     app.include_router(health.router)
     app.include_router(sessions.router)
     app.router.routes.append(WebSocketRoute("/v1/ws", AudioSocket(edge), name="audio_socket"))
@@ -57,22 +60,25 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _edge(settings: Settings) -> Edge:
+def _edge(settings: Settings, traces: Traces) -> Edge:
     made = parts.build(settings)
     frames = FrameCounts()
-    metrics = Metrics()
+    observed = telemetry.build()
+    metrics = observed.metrics
     calls = Calls(
         made,
         settings.session,
         frames=frames,
         connect_within_s=settings.limits.connect_within,
-        watchers=(metrics.watch, logs.watcher(settings.log)),
+        watchers=(metrics.watch, logs.watcher(settings.log), traces.watch),
         operation=metrics.operation,
+        tracing=observed.tracing,
+        trace=traces.open,
     )
     metrics.read(frames, calls.all, tuple(made.breakers()))
     gate = Gate(settings.auth, insecure=settings.server.insecure, session_of=calls.session_of)
     admission = Admission(settings.limits, sessions=lambda: calls.taken, clock_s=time.monotonic)
-    return Edge(settings, made, frames, calls, metrics, gate, admission, asyncio.Event(), asyncio.Event())
+    return Edge(settings, made, frames, calls, metrics, observed, gate, admission, asyncio.Event(), asyncio.Event())
 
 
 @asynccontextmanager
@@ -85,3 +91,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         running.cancel()
         await asyncio.wait([running])
         await edge.aclose()
+        await app.state.traces.aclose()

@@ -12,15 +12,16 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from app.session_settings import read_session
-from providers.registry import Kind, names
+from providers.registry import KINDS, Kind, names
 from session.config import SessionConfig, duration_ms
 
 __all__ = (
+    "AgentChoice",
     "AgentPart",
     "Auth",
     "Limits",
@@ -29,7 +30,9 @@ __all__ = (
     "Server",
     "Settings",
     "SpeechPart",
+    "VoicePart",
     "WrongSettings",
+    "in_order",
     "load",
 )
 
@@ -61,6 +64,14 @@ def _seconds(given: object) -> float:
 def _list(given: object) -> object:
     """``a,b`` for those who write no JSON into their environment."""
     return [item.strip() for item in given.split(",") if item.strip()] if isinstance(given, str) else given
+
+
+def _parts(given: object) -> object:
+    """A name is short for a table that has nothing else; names may also come as ``a,b``."""
+    if isinstance(given, str) and given.lstrip()[:1] in {"[", "{"}:
+        raise ValueError("a list of names and tables in JSON")  # it would be one, were it right
+    each = _list(given)
+    return [{"provider": part} if isinstance(part, str) else part for part in each] if isinstance(each, list) else each
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
@@ -95,13 +106,19 @@ class SpeechPart(BaseModel):
 
     provider: Name
     options: dict[str, Any] = {}
-    fallback: Annotated[list[Name], BeforeValidator(_list)] = []
+    fallback: Annotated[list[Part], BeforeValidator(_parts)] = []
 
 
-class AgentPart(BaseModel):
+class VoicePart(SpeechPart):
+    """``cache_bytes``: of audio, for phrases that are said again and again; 0 remembers none."""
+
+    cache_bytes: Annotated[int, Field(ge=0, le=1_000_000_000)] = 2**24
+
+
+class AgentChoice(BaseModel):
     model_config = _TABLE
 
-    provider: Name = "demo"
+    provider: Name
     options: dict[str, Any] = {}
     url: Name | None = None
     secret: SecretStr | None = None
@@ -111,6 +128,11 @@ class AgentPart(BaseModel):
         secret = None if self.secret is None else self.secret.get_secret_value()
         given = {"url": self.url, "secret": secret}
         return self.options | {name: value for name, value in given.items() if value is not None}
+
+
+class AgentPart(AgentChoice):
+    provider: Name = "demo"
+    fallback: Annotated[list[AgentChoice], BeforeValidator(_parts)] = []
 
 
 class Limits(BaseModel):
@@ -149,6 +171,8 @@ class Log(BaseModel):
     """``auto``: console on a terminal, JSON elsewhere."""
     transcripts: bool = False
     """Whether log lines may hold what was said."""
+    traces: Name | None = None
+    """A folder for recordings of calls, which hold what was said."""
 
 
 class Settings(BaseModel):
@@ -156,8 +180,9 @@ class Settings(BaseModel):
 
     server: Server = Server()
     stt: SpeechPart = SpeechPart(provider="moonshine")
-    tts: SpeechPart = SpeechPart(provider="piper")
+    tts: VoicePart = VoicePart(provider="piper")
     vad: Part = Part(provider="silero")
+    echo: Part = Part(provider="aec3")
     noise: Part = Part(provider="webrtc")
     turn: Part = Part(provider="transcript")
     agent: AgentPart = AgentPart()
@@ -252,7 +277,7 @@ def _validate(given: dict[str, Any], mistakes: list[str]) -> Settings | None:
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     for name, default in defaults.items():
         # A table that is given in part keeps the defaults of this place: stt.options alone means moonshine's.
-        if isinstance(tables.get(name), dict) and isinstance(default, Part | SpeechPart):
+        if isinstance(tables.get(name), dict) and isinstance(default, Part | SpeechPart | AgentPart):
             tables[name] = {"provider": default.provider} | tables[name]
     try:
         settings = Settings.model_validate(tables)
@@ -293,6 +318,8 @@ def _explain(error: ValidationError) -> Iterator[str]:
             allowed = str(context["expected"]).replace("'", "")
         elif kind in {"greater_than_equal", "less_than_equal"}:
             allowed = _range(mistake["loc"], context)
+        elif isinstance(mistake["loc"][-1], int) and kind in {"model_type", "model_attributes_type"}:
+            allowed = "a name or a table"
         else:
             allowed = _ALLOWED.get(kind) or str(context.get("error", mistake["msg"]))
         yield f"{path}: {_shown(mistake['loc'], mistake['input'])} given, {allowed} allowed"
@@ -301,7 +328,9 @@ def _explain(error: ValidationError) -> Iterator[str]:
 def _known(location: tuple[int | str, ...]) -> str:
     table: Any = Settings
     for part in location[:-1]:
-        table = type(table.model_fields[str(part)].default)
+        if not isinstance(part, int):
+            annotation = table.model_fields[part].annotation
+            table = get_args(annotation)[0] if get_args(annotation) else annotation  # of a list, what is in it
     return f"known are {', '.join(table.model_fields)}"
 
 
@@ -321,8 +350,10 @@ def _shown(location: tuple[int | str, ...], value: object) -> str:
     """What was given, unless it may be a secret."""
     if location[0] == "auth" and location[1] != "allowed_origins":
         return "***"
-    if location[-1] in {"secret", "options"} or not isinstance(value, str | int | float):
-        return "***" if location[-1] in {"secret", "options"} else f"a {type(value).__name__}"
+    if location[-1] in {"secret", "options", "fallback"}:
+        return "***"
+    if not isinstance(value, str | int | float):
+        return f"a {type(value).__name__}"
     return repr(value) if isinstance(value, str) else str(value)
 
 
@@ -332,12 +363,13 @@ def _shown(location: tuple[int | str, ...], value: object) -> str:
 def _contradictions(settings: Settings) -> Iterator[str]:
     yield from _unknown_providers(settings)
     yield from _weak_credentials(settings.auth)
-    agent = settings.agent
-    for name in ("url", "secret"):
-        if getattr(agent, name) is not None and agent.provider in {"demo", "echo"}:
-            yield f"agent.{name}: given, but agent.provider is {agent.provider}, which calls nobody"
-        if getattr(agent, name) is not None and name in agent.options:
-            yield f"agent.options.{name}: given twice, agent.{name} alone allowed"
+    fallback = ((f"agent.fallback.{at}", agent) for at, agent in enumerate(settings.agent.fallback))
+    for path, agent in (("agent", settings.agent), *fallback):
+        for name in ("url", "secret"):
+            if getattr(agent, name) is not None and agent.provider in {"demo", "echo"}:
+                yield f"{path}.{name}: given, but {path}.provider is {agent.provider}, which calls nobody"
+            if getattr(agent, name) is not None and name in agent.options:
+                yield f"{path}.options.{name}: given twice, {path}.{name} alone allowed"
     server = settings.server
     if not (settings.auth.configured or server.insecure or is_loopback(server.host)):
         yield (
@@ -347,26 +379,24 @@ def _contradictions(settings: Settings) -> Iterator[str]:
 
 
 def _unknown_providers(settings: Settings) -> Iterator[str]:
-    chosen: list[tuple[str, Kind, str]] = [
-        ("stt.provider", "stt", settings.stt.provider),
-        *(("stt.fallback", "stt", name) for name in settings.stt.fallback),
-        ("tts.provider", "tts", settings.tts.provider),
-        *(("tts.fallback", "tts", name) for name in settings.tts.fallback),
-        ("vad.provider", "vad", settings.vad.provider),
-        ("noise.provider", "noise", settings.noise.provider),
-        ("turn.provider", "turn", settings.turn.provider),
-        ("agent.provider", "agent", settings.agent.provider),
-    ]
-    for path, kind, name in chosen:
+    for kind in KINDS:
         known = names(kind)
-        if name not in known:
-            yield f"{path}: {name!r} given, {', '.join(known)} allowed"
-    for path, first, rest in (
-        ("stt.fallback", settings.stt.provider, settings.stt.fallback),
-        ("tts.fallback", settings.tts.provider, settings.tts.fallback),
-    ):
-        if len({first, *rest}) != 1 + len(rest):
-            yield f"{path}: {', '.join(rest)} given, each provider once and not {first!r} allowed"
+        before: list[tuple[str, dict[str, Any]]] = []
+        for path, name, options in in_order(settings, kind):
+            if name not in known:
+                yield f"{path}.provider: {name!r} given, {', '.join(known)} allowed"
+            if (name, options) in before:
+                yield f"{path}: {name!r} given, with the same options once allowed"
+            before.append((name, options))
+
+
+def in_order(settings: Settings, kind: Kind) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The first choice and its fallbacks: the path of its settings, its name, and what it is made with."""
+    first: Part | SpeechPart | AgentPart = getattr(settings, kind)
+    chosen: list[Part | SpeechPart | AgentChoice] = [first, *([] if isinstance(first, Part) else first.fallback)]
+    for at, part in enumerate(chosen):
+        path = f"{kind}.fallback.{at - 1}" if at else kind
+        yield path, part.provider, part.all_options() if isinstance(part, AgentChoice) else part.options
 
 
 def _weak_credentials(auth: Auth) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a session needs of the world: six small protocols and their values.
+"""What a session needs of the world: seven small protocols and their values.
 
 Audio is signed 16-bit little-endian mono everywhere in this module, at the rate that the provider declares as
 ``rate_hz``; whoever calls converts. A provider object holds what is loaded once per process (a model, a connection
@@ -23,6 +23,9 @@ __all__ = (
     "AgentOutput",
     "AgentRequest",
     "AgentText",
+    "BatchSpeechToText",
+    "EchoCanceller",
+    "EchoStream",
     "Message",
     "NoiseFilter",
     "NoiseStream",
@@ -82,6 +85,22 @@ class SpeechToText(Protocol):
         """Load the model, or connect. Afterwards the first request is as fast as any other."""
 
     def open(self, *, language: str | None = None) -> SttStream: ...
+
+    async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class BatchSpeechToText(Protocol):
+    """A recogniser that takes a recording: a session gives it an utterance in chunks (``session.chunking``)."""
+
+    name: str
+    rate_hz: int
+
+    async def warm_up(self) -> None: ...
+
+    async def transcribe(self, pcm: bytes, *, language: str | None = None) -> Transcript:
+        """What is said in ``pcm``, from a word to the longest chunk that is configured. Several may be asked for at
+        once."""
 
     async def aclose(self) -> None: ...
 
@@ -171,6 +190,37 @@ class NoiseFilter(Protocol):
     async def aclose(self) -> None: ...
 
 
+# --- echo -------------------------------------------------------------------------------------------------------
+
+
+class EchoStream(Protocol):
+    """Both take exactly ``frame_samples`` samples, in turn: what was played, then what the microphone heard meanwhile.
+    They take microseconds: they run in the loop."""
+
+    def played(self, frame: bytes) -> None:
+        """The reference: what the listener was to hear in the time of the next ``process``, silence included. Its echo
+        comes with that frame or up to half a second later; how much later is found out."""
+
+    def process(self, frame: bytes) -> bytes:
+        """The microphone: one frame in, one out without the echo, ``delay_samples`` later."""
+
+    def close(self) -> None: ...
+
+
+class EchoCanceller(Protocol):
+    name: str
+    rate_hz: int
+    frame_samples: int
+    delay_samples: int
+    """How far what comes out lies behind what went in: whoever goes round it holds the audio back as long."""
+
+    async def warm_up(self) -> None: ...
+
+    def open(self) -> EchoStream: ...
+
+    async def aclose(self) -> None: ...
+
+
 # --- the end of a turn ------------------------------------------------------------------------------------------
 
 Role = Literal["user", "assistant"]
@@ -210,7 +260,16 @@ class TurnDetector(Protocol):
 
 # --- the agent --------------------------------------------------------------------------------------------------
 
-AgentEvent = Literal["turn", "session.started", "session.ended", "turn.interrupted", "turn.committed", "dtmf"]
+AgentEvent = Literal[
+    "turn",
+    "session.started",
+    "session.ended",
+    "turn.interrupted",
+    "turn.committed",
+    "dtmf",
+    "user.away",
+    "user.back",
+]
 ActionKind = Literal["hangup", "transfer", "dtmf"]
 
 
@@ -230,6 +289,8 @@ class AgentRequest:
     heard_text: str | None = None
     digits: str | None = None
     reason: str | None = None
+    times_away: int | None = None
+    """With ``user.away``: how often it has come since the user last made themselves heard, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,12 +319,12 @@ class Agent(Protocol):
     async def warm_up(self) -> None: ...
 
     def ask(self, request: AgentRequest) -> AsyncGenerator[AgentOutput, None]:
-        """Answer ``turn``, ``session.started`` or ``dtmf``: yield as it comes; yield nothing to stay silent.
+        """Answer ``turn``, ``session.started``, ``dtmf`` or ``user.away``: yield as it comes; nothing to stay silent.
 
         One attempt: the session retries. Closing the generator abandons the request.
         """
 
     async def notify(self, request: AgentRequest) -> None:
-        """Be told of ``session.ended``, ``turn.interrupted`` or ``turn.committed``; nothing is said in answer."""
+        """Be told of any other event; nothing is said in answer."""
 
     async def aclose(self) -> None: ...

@@ -1,7 +1,7 @@
 """A scripted provider of every kind, for tests of what stands on them. They record what they are asked.
 
 None has a clock: where one is to be slow, give it a ``gate``, a coroutine function that is awaited at each step, and
-let it through when the test is ready. An error in a script is raised where it stands.
+let it through when the test is ready, or after a time. An error in a script is raised where it stands.
 """
 
 from __future__ import annotations
@@ -25,7 +25,18 @@ from providers.api import (
 from providers.audio import level_dbfs
 from providers.errors import ProviderError
 
-__all__ = ("FakeAgent", "FakeNoise", "FakeStt", "FakeTts", "FakeTurnDetector", "FakeVad", "Gate", "Utterance")
+__all__ = (
+    "FakeAgent",
+    "FakeEcho",
+    "FakeNoise",
+    "FakeStt",
+    "FakeTts",
+    "FakeTurnDetector",
+    "FakeVad",
+    "Gate",
+    "Utterance",
+    "after",
+)
 
 Gate = Callable[[], Awaitable[object]]
 """Awaited before each result: ``event.wait`` holds it back until the test sets the event."""
@@ -33,6 +44,19 @@ Gate = Callable[[], Awaitable[object]]
 
 async def _open_gate() -> None:
     pass
+
+
+def after(*delays_s: float) -> Gate:
+    """A gate that opens by itself: the n-th time after the n-th delay, from then on after the last.
+
+    On the loop's clock, which in ``session.testing`` costs no time.
+    """
+    left = deque(delays_s)
+
+    async def gate() -> None:
+        await asyncio.sleep(left.popleft() if len(left) > 1 else left[0])
+
+    return gate
 
 
 # --- speech to text ---------------------------------------------------------------------------------------------
@@ -47,12 +71,17 @@ class Utterance:
 
 
 class FakeStt:
-    """Each ``open`` takes the next utterance; when there are no more, nothing was said. A text is short for a final."""
+    """Each ``open`` takes the next utterance; when there are no more, nothing was said. A text is short for a final;
+    an error is raised by the ``open`` whose turn it is."""
 
     name = "fake"
 
     def __init__(
-        self, utterances: Iterable[Utterance | str] = (), *, rate_hz: int = 16_000, gate: Gate = _open_gate
+        self,
+        utterances: Iterable[Utterance | str | ProviderError] = (),
+        *,
+        rate_hz: int = 16_000,
+        gate: Gate = _open_gate,
     ) -> None:
         self.rate_hz = rate_hz
         self.streams: list[FakeSttStream] = []
@@ -65,6 +94,8 @@ class FakeStt:
 
     def open(self, *, language: str | None = None) -> FakeSttStream:
         utterance = self._script.popleft() if self._script else Utterance()
+        if isinstance(utterance, ProviderError):
+            raise utterance
         stream = FakeSttStream(utterance, language, self._gate)
         self.streams.append(stream)
         return stream
@@ -121,18 +152,20 @@ class FakeSttStream:
 class FakeTts:
     """Speech of a length that a test can compute: ``samples_per_character`` for each, in chunks, at a steady level.
 
-    ``errors`` gives what to raise instead of the n-th chunk of any text, counted from 0.
+    ``errors`` gives what to raise instead of the n-th chunk of any text, counted from 0; ``refusals``, what to raise
+    for the n-th text.
     """
 
     name = "fake"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- a script has a line for everything
         self,
         *,
         rate_hz: int = 16_000,
         samples_per_character: int = 800,
         chunk_samples: int = 1_600,
         errors: Sequence[ProviderError | None] = (),
+        refusals: Iterable[ProviderError | None] = (),
         gate: Gate = _open_gate,
     ) -> None:
         self.rate_hz = rate_hz
@@ -142,6 +175,7 @@ class FakeTts:
         self.closed = False
         self._chunk_samples = chunk_samples
         self._errors = tuple(errors)
+        self._refusals = deque(refusals)
         self._gate = gate
 
     async def warm_up(self) -> None:
@@ -154,6 +188,9 @@ class FakeTts:
         if not text.strip():
             return
         self.requests.append((text, options))
+        if self._refusals and (refusal := self._refusals.popleft()) is not None:
+            await self._gate()
+            raise refusal
         total = self.samples(text, options.speed)
         sample = array("h", [round(10_000 * options.volume)])
         words = self._timings(text, options.speed)
@@ -184,18 +221,21 @@ class FakeTts:
 
 
 class FakeVad:
-    """First the scripted probabilities, one for each window of any stream; then 1 for a window that is loud enough."""
+    """First the scripted probabilities, or errors, one for each window of any stream; then 1 for a window that is loud
+    enough."""
 
     name = "fake"
 
     def __init__(
         self,
-        probabilities: Iterable[float] = (),
+        probabilities: Iterable[float | ProviderError] = (),
         *,
         threshold_dbfs: float = -40.0,
         rate_hz: int = 16_000,
         window_samples: int = 512,
+        gate: Gate = _open_gate,
     ) -> None:
+        self.gate = gate
         self.rate_hz = rate_hz
         self.window_samples = window_samples
         self.threshold_dbfs = threshold_dbfs
@@ -222,9 +262,61 @@ class FakeVadStream:
 
     async def detect(self, window: bytes) -> float:
         self._vad.windows += 1
+        await self._vad.gate()
         if self._vad.script:
-            return self._vad.script.popleft()
+            scripted = self._vad.script.popleft()
+            if isinstance(scripted, ProviderError):
+                raise scripted
+            return scripted
         return float(level_dbfs(window) >= self._vad.threshold_dbfs)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeEcho:
+    """Subtracts the reference that came with the frame: of an echo without delay nothing is left.
+
+    ``played`` and ``heard`` are what its streams were given; ``error`` is raised by each ``process``.
+    """
+
+    name = "fake"
+    rate_hz = 16_000
+    frame_samples = 160
+    delay_samples = 0
+
+    def __init__(self, *, error: Exception | None = None) -> None:
+        self.error = error
+        self.played: list[bytes] = []
+        self.heard: list[bytes] = []
+        self.streams: list[FakeEchoStream] = []
+        self.closed = False
+
+    async def warm_up(self) -> None:
+        pass
+
+    def open(self) -> FakeEchoStream:
+        self.streams.append(FakeEchoStream(self))
+        return self.streams[-1]
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class FakeEchoStream:
+    def __init__(self, echo: FakeEcho) -> None:
+        self._echo = echo
+        self.closed = False
+
+    def played(self, frame: bytes) -> None:
+        self._echo.played.append(frame)
+
+    def process(self, frame: bytes) -> bytes:
+        self._echo.heard.append(frame)
+        if self._echo.error is not None:
+            raise self._echo.error
+        both = zip(array("h", frame), array("h", self._echo.played[-1]), strict=True)
+        return array("h", [max(-32_768, min(32_767, heard - played)) for heard, played in both]).tobytes()
 
     def close(self) -> None:
         self.closed = True

@@ -18,11 +18,11 @@ from providers.errors import Rejected
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-    from providers.api import Agent, NoiseFilter, SpeechToText, TextToSpeech, TurnDetector, VoiceActivity
+    from providers.api import Agent, EchoCanceller, NoiseFilter, SpeechToText, TextToSpeech, TurnDetector, VoiceActivity
 
 __all__ = ("KINDS", "Available", "Kind", "available", "create", "names")
 
-Kind = Literal["stt", "tts", "vad", "noise", "turn", "agent"]
+Kind = Literal["stt", "tts", "vad", "echo", "noise", "turn", "agent"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -70,6 +70,16 @@ _SHIPPED = (
         "MIT",
     ),
     _Entry("vad", "energy", "providers.vad.energy:Energy", "loudness above the noise floor"),
+    _Entry(
+        "echo",
+        "aec3",
+        "providers.echo.aec3:Aec3",
+        "the echo canceller of WebRTC",
+        "aec3",
+        ("livekit",),
+        "Apache-2.0, WebRTC BSD-3-Clause",
+    ),
+    _Entry("echo", "none", "", "no echo cancellation"),
     _Entry(
         "noise",
         "webrtc",
@@ -120,13 +130,16 @@ def create(kind: Literal["tts"], name: str, /, **options: object) -> TextToSpeec
 @overload
 def create(kind: Literal["vad"], name: str, /, **options: object) -> VoiceActivity: ...
 @overload
+def create(kind: Literal["echo"], name: str, /, **options: object) -> EchoCanceller | None: ...
+@overload
 def create(kind: Literal["noise"], name: str, /, **options: object) -> NoiseFilter | None: ...
 @overload
 def create(kind: Literal["turn"], name: str, /, **options: object) -> TurnDetector: ...
 @overload
 def create(kind: Literal["agent"], name: str, /, **options: object) -> Agent: ...
 def create(kind: Kind, name: str, /, **options: object) -> object:
-    """Make a provider; its model is loaded later, by ``warm_up()``. ``noise`` has a ``none``, which is ``None``.
+    """Make a provider; its model is loaded later, by ``warm_up()``. ``echo`` and ``noise`` have a ``none``,
+    which is ``None``.
 
     :raises Rejected: when the kind or the name is unknown (the message lists what exists), when a package is missing
         (it tells the command that installs it), and when options are wrong (one line for each mistake).

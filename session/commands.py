@@ -22,6 +22,7 @@ __all__ = (
     "JudgeTurn",
     "Notify",
     "Pause",
+    "Ping",
     "Play",
     "Rewind",
     "Say",
@@ -33,11 +34,14 @@ __all__ = (
 class Feed:
     """Open a transcription and feed it the pre-roll and every frame from now on.
 
-    ``again``: the one before failed; feed the whole utterance once more, as far as it is kept.
+    ``again``: the one before failed; feed the whole utterance once more, as far as it is kept. ``back_ms``: instead of
+    the pre-roll, the last so many ms of the utterance before, in which its speaker went on.
     """
 
     job: int
+    turn_id: str
     again: bool = False
+    back_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Finalise:
 @dataclass(frozen=True, slots=True)
 class JudgeTurn:
     job: int
+    turn_id: str
     text: str
     language: str | None
     history: tuple[Message, ...]
@@ -63,6 +68,7 @@ class Ask:
     replaces: str | None = None
     language: str | None = None
     digits: str | None = None
+    times_away: int | None = None
     history: tuple[Message, ...] = ()
 
 
@@ -82,6 +88,7 @@ class Say:
     """Synthesise one piece; its audio is queued for playout behind what came before."""
 
     job: int
+    turn_id: str
     text: str
     options: SayOptions
 
@@ -119,6 +126,11 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Ping:
+    """Ask the listener's end for a sign of life; ``Ponged`` is the answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     notice: Notice
 
@@ -128,4 +140,4 @@ class End:
     reason: EndReason
 
 
-Command = Feed | Finalise | JudgeTurn | Ask | Notify | Say | Play | Pause | Rewind | Clear | Cancel | Tell | End
+Command = Feed | Finalise | JudgeTurn | Ask | Notify | Say | Play | Pause | Rewind | Clear | Cancel | Ping | Tell | End

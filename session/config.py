@@ -259,11 +259,14 @@ class SayOptions:
     allow_interruptions: bool = True
 
     def __post_init__(self) -> None:
-        for name, given, least, most in (("speed", self.speed, 0.5, 2.0), ("volume", self.volume, 0.0, 1.0)):
-            try:
-                _check_number(name, given, least, most)
-            except SessionError as error:
-                raise SessionError("say", ErrorCode.INVALID_INPUT, error.message, details=error.details) from None
+        try:
+            if self.voice is not None and (not isinstance(self.voice, str) or not self.voice):
+                raise _invalid("voice", self.voice, "the name of a voice, or none")
+            _check_number("speed", self.speed, 0.5, 2.0)
+            _check_number("volume", self.volume, 0.0, 1.0)
+            _check_flag("allow_interruptions", self.allow_interruptions)
+        except SessionError as error:
+            raise SessionError("say", ErrorCode.INVALID_INPUT, error.message, details=error.details) from None
 
 
 @dataclass(frozen=True)
@@ -281,6 +284,7 @@ class SessionConfig:
     max_retries: int = 3
     retry_delay: Duration = 1.0
     user_away_timeout: Duration | None = 30.0
+    max_duration: Duration | None = 14_400.0
     resume_grace: Duration = 30.0
     interruption: Interruption = field(default_factory=Interruption)
     preemptive: Preemptive = field(default_factory=Preemptive)
@@ -303,6 +307,8 @@ class SessionConfig:
         _check_duration("retry_delay", self.retry_delay, "100ms", "10s")
         if self.user_away_timeout is not None:
             _check_duration("user_away_timeout", self.user_away_timeout, "5s", "1h")
+        if self.max_duration is not None:
+            _check_duration("max_duration", self.max_duration, "1m", "24h")
         _check_duration("resume_grace", self.resume_grace, "0ms", "10m")
         _check_duration("max_utterance", self.max_utterance, "1s", "10m")
         for name in ("stt_timeout", "agent_timeout", "tts_timeout"):
@@ -326,6 +332,10 @@ class SessionConfig:
     @cached_property
     def user_away_timeout_ms(self) -> int | None:
         return None if self.user_away_timeout is None else duration_ms(self.user_away_timeout)
+
+    @cached_property
+    def max_duration_ms(self) -> int | None:
+        return None if self.max_duration is None else duration_ms(self.max_duration)
 
     @cached_property
     def stt_timeout_ms(self) -> int:

@@ -7,6 +7,7 @@ from collections import deque
 from session.commands import Ask
 from session.config import SessionConfig
 from session.desk import Desk
+from session.echo import Overlap
 from session.errors import ErrorCode, SessionError
 from session.events import SayAsked
 from session.history import History
@@ -35,7 +36,7 @@ class Conversation:
     ) -> None:
         self.state = state
         self.history = History()
-        self.listener = Listener(desk, config, detects_turns=detects_turns)
+        self.listener = Listener(desk, config, rate_hz=rate_hz, detects_turns=detects_turns)
         self.replier = Replier(desk, config, rate_hz)
         self.waiting: deque[SayAsked] = deque()
         self.kept: UserTurn | None = None
@@ -51,6 +52,10 @@ class Conversation:
             previous, self.state = self.state, transition(self.state, state)
             self._desk.tell(StateChanged(state, previous))
 
+    def come_back(self) -> None:
+        if self.state is SessionState.AWAY:
+            self.become(SessionState.LISTENING)
+
     def need_active(self, op: str) -> None:
         if not self.active:
             raise SessionError(op, ErrorCode.SESSION_NOT_ACTIVE, f"the session is {self.state}")
@@ -61,6 +66,12 @@ class Conversation:
         if turn is not None and turn.failed is not None:
             self._desk.tell(ErrorOccurred(ErrorCode.STT_ERROR, turn.failed, retryable=True, fatal=False))
         return turn
+
+    def mark_overlap(self, turn: UserTurn) -> None:
+        """A turn has just begun, or goes on: what is heard in it may be what is being played."""
+        reply = self.replier.reply
+        if turn.overlap is None and reply is not None and reply.audible:
+            turn.overlap = Overlap(reply.playout, reply.playout.heard_samples)
 
     def tell_transcript(self, turn: UserTurn, *, final: bool) -> None:
         self._desk.tell(TranscriptChanged(turn.turn_id, turn.text, final, turn.language, turn.confidence))

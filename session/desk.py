@@ -23,6 +23,9 @@ DeadlineName = Literal[
     "hold",
     "away",
     "inactivity",
+    "max_duration",
+    "keep_alive",
+    "watchdog",
 ]
 
 

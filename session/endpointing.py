@@ -105,6 +105,10 @@ class Hearing:
         self.last_voiced_arrived_ms = heard.arrived_ms
         return begins
 
+    def go_on(self, onset_ms: int) -> None:
+        """After ``stop``: nobody fell silent, only a turn is over. The speech counts from ``onset_ms``."""
+        self.speaking, self.onset_ms = True, onset_ms
+
     def stop(self) -> None:
         """The speech is over: what is voiced next is a new onset."""
         self.speaking = False

@@ -29,6 +29,7 @@ from session.events import (
     InterruptAsked,
     Judged,
     Played,
+    Ponged,
     SayAsked,
     SayCancelled,
     Spoken,
@@ -45,13 +46,17 @@ from session.notices import (
     EndReason,
     ErrorOccurred,
     Latency,
+    Repaired,
+    RepairKind,
     TranscriptChanged,
     TurnDone,
     TurnOutcome,
 )
+from session.presence import MISSED_PINGS, Presence
 from session.replying import Reply
 from session.speculation import Speculator
 from session.states import SessionState
+from session.watchdog import Watchdog
 
 __all__ = ("MAX_WAITING_SAYS", "Engine")
 
@@ -62,13 +67,17 @@ JobEvent = Transcribed | Judged | AgentSaid | AgentDid | AgentFinished | Spoken 
 
 
 class Engine:
-    """``rate_hz``: of the audio that is played out, in whose samples positions are counted."""
+    """``rate_hz``: of the audio that is played out, in whose samples positions are counted. ``pings``: whether the
+    listener's end can be asked for a sign of life."""
 
-    def __init__(self, config: SessionConfig, *, rate_hz: int, detects_turns: bool, has_agent: bool = True) -> None:
+    def __init__(
+        self, config: SessionConfig, *, rate_hz: int, detects_turns: bool, has_agent: bool = True, pings: bool = False
+    ) -> None:
         self._config = config
         self._rate_hz = rate_hz
         self._detects_turns = detects_turns
         self._has_agent = has_agent
+        self._pings = pings
         self._desk = Desk()
         self._begin_anew(SessionState.INITIAL)
 
@@ -80,6 +89,10 @@ class Engine:
         self._replier = self._conversation.replier
         self._speculator = Speculator(self._desk, self._config.preemptive, self._conversation)
         self._floor = Floor(self._desk, self._config, self._conversation, has_agent=self._has_agent)
+        self._presence = Presence(
+            self._desk, self._config, self._conversation, has_agent=self._has_agent, pings=self._pings
+        )
+        self._watchdog = Watchdog(self._desk, self._config, self._conversation)
 
     @property
     def state(self) -> SessionState:
@@ -151,9 +164,13 @@ class Engine:
             case Detached():
                 self._conversation.need_active("hold")
                 self._replier.detach()
+                self._presence.detached()
             case Attached():
                 self._conversation.need_active("go_on")
                 self._replier.attach()
+                self._presence.attached()
+            case Ponged():
+                self._presence.ponged()
             case _:
                 assert_never(event)
 
@@ -183,7 +200,7 @@ class Engine:
             raise SessionError("start", ErrorCode.SESSION_ALREADY_ACTIVE, f"the session is {self.state}")
         self._begin_anew(self.state)
         self._conversation.become(SessionState.LISTENING)
-        self._desk.deadlines.set("inactivity", self._desk.now_ms + self._config.timeout_ms)
+        self._presence.begin()
         if event.greeting:
             self._replier.say(self._new_reply(), event.greeting)
         elif self._has_agent:
@@ -199,11 +216,14 @@ class Engine:
         self._conversation.active_ms = self._desk.now_ms
         if begins:
             self._conversation.kept = None
-            self._come_back()
+            self._presence.back()
+            self._conversation.mark_overlap(self._listener.turn)
 
     def _played(self, event: Played) -> None:
-        self._conversation.active_ms = self._desk.now_ms
+        if not _need_not_be_answered(self._replier.reply):
+            self._conversation.active_ms = self._desk.now_ms
         if self._replier.played(event):
+            self._conversation.come_back()
             self._conversation.become(SessionState.SPEAKING)
 
     def _typed(self, event: Typed) -> None:
@@ -211,11 +231,13 @@ class Engine:
         text = event.text.strip()
         if not text:
             raise SessionError("process_transcript", ErrorCode.INVALID_INPUT, "the text is empty")
+        self._presence.back()
         self._take_the_floor()
         self._commit(UserTurn(self._desk.next_turn_id(), spoken=text))
 
     def _dtmf(self, event: DtmfPressed) -> None:
         self._conversation.need_active("dtmf")
+        self._presence.back()
         self._take_the_floor()
         if self._has_agent:
             turn_id = self._desk.next_turn_id()
@@ -260,8 +282,7 @@ class Engine:
             self._desk.close(event.job)
             self._speculator.give_up()
         elif stage == "agent":
-            if self._replier.agent_failed(event):
-                self._tell_error(ErrorCode.AGENT_ERROR, event.message, retryable=event.retryable)
+            self._agent_failed(event)
         elif self._replier.speech_failed(event):
             self._tell_error(ErrorCode.TTS_ERROR, event.message, retryable=event.retryable)
 
@@ -270,39 +291,78 @@ class Engine:
     def _deadline(self, name: DeadlineName) -> None:
         match name:
             case "audio_gap":
+                self._repaired(name)
                 self._listener.gap()
             case "final":
+                self._repaired(name)
                 self._listener.final_is_late()
             case "retry_stt":
                 self._listener.retry()
             case "agent" | "tts" if self._speculator.draft is not None:
                 self._speculator.give_up()
             case "agent":
-                self._replier.agent_is_late()
-                message = f"nothing came within {self._config.agent_timeout_ms} ms"
-                self._tell_error(ErrorCode.AGENT_ERROR, message, retryable=True)
+                self._repaired(name)
+                self._agent_is_late()
             case "retry_agent":
                 self._replier.retry_agent()
             case "tts":
+                self._repaired(name)
                 self._replier.speech_is_late()
                 message = f"nothing came within {self._config.tts_timeout_ms} ms"
                 self._tell_error(ErrorCode.TTS_ERROR, message, retryable=True)
             case "retry_tts":
                 self._replier.retry_speech()
             case "playout":
+                self._repaired(name)
                 self._replier.playout_stalled()
             case "hold":
+                self._repaired(name)
                 self._floor.resume(hold_is_spent=True)
+            case "watchdog":
+                self._free_what_is_stuck()
             case "away":
-                self._conversation.become(SessionState.AWAY)
+                self._presence.away()
             case "inactivity":
-                last_ms = self._conversation.active_ms + self._config.timeout_ms
-                if last_ms <= self._desk.now_ms:
+                if self._presence.gave_up():
                     self._end(EndReason.TIMEOUT)
-                else:
-                    self._desk.deadlines.set("inactivity", last_ms)
+            case "max_duration":
+                self._end(EndReason.TIMEOUT)
+            case "keep_alive":
+                self._keep_alive()
             case _:
                 assert_never(name)
+
+    def _agent_failed(self, event: Failed) -> None:
+        reply = self._replier.reply
+        if self._replier.agent_failed(event) and not _need_not_be_answered(reply):
+            self._tell_error(ErrorCode.AGENT_ERROR, event.message, retryable=event.retryable)
+
+    def _agent_is_late(self) -> None:
+        self._replier.agent_is_late()
+        if not _need_not_be_answered(self._replier.reply):
+            message = f"nothing came within {self._config.agent_timeout_ms} ms"
+            self._tell_error(ErrorCode.AGENT_ERROR, message, retryable=True)
+
+    def _keep_alive(self) -> None:
+        if self._presence.is_gone():
+            message = f"{MISSED_PINGS} pings were not answered"
+            self._desk.tell(ErrorOccurred(ErrorCode.TRANSPORT_ERROR, message, retryable=False, fatal=True))
+            self._end(EndReason.ERROR)
+
+    def _free_what_is_stuck(self) -> None:
+        reply = self._replier.reply
+        self._repaired("turn" if reply is None else "reply")
+        self._tell_error(ErrorCode.INTERNAL_ERROR, f"nothing moved for too long while {self.state}", retryable=True)
+        if reply is None:
+            self._close_turn()
+            return
+        reply.failed = True
+        self._floor.take()
+        if reply.user_turn:
+            self._apologise()
+
+    def _repaired(self, what: RepairKind) -> None:
+        self._desk.tell(Repaired(what))
 
     # --- what follows -------------------------------------------------------------------------------------------
 
@@ -322,15 +382,23 @@ class Engine:
             self._go_on()
         if self._replier.finished:  # nothing in it can be spoken
             self._settle()
-        self._watch_for_away()
+        idle = self._listener.turn is None and self._replier.reply is None
+        self._presence.consider(idle=idle)
+        self._watchdog.consider()
 
     def _turn_is_over(self) -> None:
         turn = self._conversation.take_turn()
         if turn is None:
             return
+        goes_on = self._listener.hold_back(turn)
         if turn.text:
             self._commit(turn)
-            return
+        else:
+            self._nothing_was_said(turn)
+        if goes_on:
+            self._listener.follow(turn)
+
+    def _nothing_was_said(self, turn: UserTurn) -> None:
         self._speculator.discard(turn)
         if turn.told:
             self._desk.tell(TranscriptChanged(turn.turn_id, "", final=True))
@@ -352,7 +420,7 @@ class Engine:
         self._ask(turn, ask)
 
     def _ask(self, turn: UserTurn, ask: Ask) -> None:
-        self._come_back()
+        self._conversation.come_back()
         self._conversation.become(SessionState.PROCESSING)
         reply = self._replier.new_reply(turn.turn_id)
         reply.user_turn = True
@@ -385,23 +453,18 @@ class Engine:
             kept, conversation.kept = conversation.kept, None
             self._commit(kept)
         elif conversation.waiting:
-            self._come_back()
+            conversation.come_back()
             say = conversation.waiting.popleft()
             reply = self._new_reply()
             reply.utterance_id, reply.options = say.utterance_id, say.options
             self._replier.say(reply, say.text)
 
-    def _watch_for_away(self) -> None:
-        deadlines, after_ms = self._desk.deadlines, self._config.user_away_timeout_ms
-        idle = self.state is SessionState.LISTENING and self._listener.turn is None and self._replier.reply is None
-        if not idle or after_ms is None:
-            deadlines.clear("away")
-        elif not deadlines.is_set("away"):
-            deadlines.set("away", self._desk.now_ms + after_ms)
-
     def _take_the_floor(self) -> None:
         """For a turn that is not spoken: whatever is open is closed, and what the user was saying is not lost."""
         self._floor.take()
+        self._close_turn()
+
+    def _close_turn(self) -> None:
         turn = self._conversation.take_turn()
         if turn is not None:
             self._conversation.close_unanswered(turn)
@@ -430,12 +493,13 @@ class Engine:
     def _new_reply(self) -> Reply:
         return self._replier.new_reply(self._desk.next_turn_id())
 
-    def _come_back(self) -> None:
-        if self.state is SessionState.AWAY:
-            self._conversation.become(SessionState.LISTENING)
-
     def _tell_error(self, code: ErrorCode, message: str, *, retryable: bool) -> None:
         self._desk.tell(ErrorOccurred(code, message, retryable=retryable, fatal=False))
+
+
+def _need_not_be_answered(reply: Reply | None) -> bool:
+    """An agent may know nothing of users who are away, and refuse to hear of it: nobody misses its answer."""
+    return reply is not None and reply.ask is not None and reply.ask.type == "user.away"
 
 
 def _continued(kept: UserTurn | None) -> UserTurn | None:

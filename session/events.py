@@ -27,6 +27,7 @@ __all__ = (
     "InterruptAsked",
     "Judged",
     "Played",
+    "Ponged",
     "SayAsked",
     "SayCancelled",
     "Spoken",
@@ -163,6 +164,11 @@ class HungUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Ponged:
+    """The listener's end has answered a ``Ping``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Detached:
     """The connection is gone and may come back: until ``Attached`` nobody hears anything."""
 
@@ -190,6 +196,7 @@ Event = (
     | SayCancelled
     | InterruptAsked
     | HungUp
+    | Ponged
     | Detached
     | Attached
 )

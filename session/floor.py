@@ -52,7 +52,7 @@ class Floor:
         elif not protected and not reply.held and not reply.hold_is_spent:
             if not reply.audible:
                 self._hold()
-            elif hearing.voiced_for(self._rules.pause_after_ms):
+            elif hearing.voiced_for(self._rules.pause_after_ms) and self._may_be_theirs(turn):
                 self._pause(reply)
         if turn.spoken and not protected and is_interruption(self._rules, turn.spoken, turn.voiced_ms):
             self._take_from(reply)
@@ -83,6 +83,10 @@ class Floor:
         self._replier.release()
         reply.hold_is_spent = hold_is_spent
 
+    def _may_be_theirs(self, turn: UserTurn) -> bool:
+        """Where the line returns our own voice, a sound is theirs once there are words in it that are not ours."""
+        return bool(turn.spoken) or not self._listener.echo.line_echoes
+
     def _is_protected(self, reply: Reply) -> bool:
         return reply.heard_since_ms is not None and (
             self._desk.now_ms - reply.heard_since_ms < self._rules.protect_first_ms
@@ -99,12 +103,13 @@ class Floor:
         self._desk.tell(ReplyPaused(reply.turn_id))
 
     def _take_from(self, reply: Reply) -> None:
-        """The user has the floor. A turn that nobody has heard an answer to is taken back and goes on as this one."""
+        """The user has the floor. A turn that nobody has heard an answer to is taken back and goes on as this one,
+        unless it was ended at its limit: then it would only grow again."""
         turn = self._listener.turn
         if reply.audible:
             stop_ms = self._since_onset_ms() if reply.stop_ms is None else reply.stop_ms
             self._desk.tell(InterruptionJudged(committed=True, stop_ms=stop_ms))
-        elif turn is not None and reply.ask is not None and reply.ask.type == "turn":
+        elif turn is not None and reply.ask is not None and reply.ask.type == "turn" and turn.follows != reply.turn_id:
             self._conversation.history.take_back()
             turn.before = f"{reply.ask.transcript} {turn.before}".strip()
             turn.replaces = reply.turn_id
@@ -126,6 +131,9 @@ class Floor:
     def _set_aside(self, turn: UserTurn) -> None:
         """The reply goes on. What was said is asked when it is over, unless it was only a sign of listening."""
         self._conversation.take_turn()
+        if self._listener.hold_back(turn):
+            self._listener.follow(turn, as_the_same=True)
+            return
         turn.last_voiced_arrived_ms = None  # the wait for the reply's end is no latency of ours
         if is_backchannel(self._rules, turn.spoken):
             if not turn.before:

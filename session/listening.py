@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from providers.api import Message
+from providers.overlap import continuation
 from session.commands import Feed, Finalise, JudgeTurn
 from session.config import SessionConfig
 from session.desk import Desk
+from session.echo import EchoGuard, Overlap
 from session.endpointing import FINALISE_AFTER_MS, Hearing, wait_ms
 from session.events import Failed, Heard, Judged, Transcribed
 from session.notices import SpeechStarted, SpeechStopped, TranscriptChanged
@@ -22,11 +24,21 @@ __all__ = ("Listener", "UserTurn")
 AUDIO_GAP_MS = 400
 """A caller whose audio stops coming (muted, or gone) is taken to be silent after this; else a turn would never end."""
 
+OVERLAP_MS = 2_000
+"""Whoever speaks on past the longest utterance is heard again from so long before its end: the texts of the two turns
+are joined by the words that both have."""
+
+HELD_BACK_WORDS = 3
+"""So many words before a cut are understood better by who hears what comes after them, too."""
+
 
 @dataclass(slots=True)
 class UserTurn:
     """``before``: what they had said already, in a turn that this one goes on with; ``replaces``: that turn, where the
-    agent was asked it."""
+    agent was asked it. ``cut_ms``: where in the caller's audio it was ended at its limit, though they went on, and
+    ``understood``: what was understood up to there, of which ``spoken`` leaves the last words to the next turn. That
+    one ``follows`` it; ``told_words`` of ``understood_before`` were told already.
+    """
 
     turn_id: str
     before: str = ""
@@ -43,10 +55,17 @@ class UserTurn:
     received_finals: int = 0
     verdict: float | None = None
     failed: str | None = None
-    overlong: bool = False
     settled: bool = False
     drafts: int = 0
     tries: int = 1
+
+    overlap: Overlap | None = None
+
+    cut_ms: int | None = None
+    understood: str = ""
+    follows: str | None = None
+    understood_before: str = ""
+    told_words: int = 0
 
     @property
     def text(self) -> str:
@@ -56,8 +75,9 @@ class UserTurn:
 class Listener:
     """Holds the open turn, if any. It never decides about a reply: the engine does."""
 
-    def __init__(self, desk: Desk, config: SessionConfig, *, detects_turns: bool) -> None:
+    def __init__(self, desk: Desk, config: SessionConfig, *, rate_hz: int, detects_turns: bool) -> None:
         self.hearing = Hearing()
+        self.echo = EchoGuard(rate_hz)
         self.turn: UserTurn | None = None
         self._desk = desk
         self._config = config
@@ -79,7 +99,7 @@ class Listener:
         """Whether the turn is over: silence for as long as the verdict asks, and the final transcript is there."""
         if self.turn is None or not self.finals_are_in:
             return False
-        if self.turn.overlong:
+        if self.turn.cut_ms is not None:
             return True
         if self.hearing.may_begin_again and self.hearing.silence_ms < self._config.endpointing.maximum_silence_ms:
             return False
@@ -111,7 +131,9 @@ class Listener:
         self._desk.deadlines.set("audio_gap", self._desk.now_ms + AUDIO_GAP_MS)
         if not self.hearing.speaking:
             return begins
-        if self.hearing.voiced_now:
+        if turn.cut_ms is not None:
+            self._silence(turn)
+        elif self.hearing.voiced_now:
             turn.voiced_ms += self.hearing.voiced_ms if begins else heard.span_ms
             turn.last_voiced_arrived_ms = heard.arrived_ms
             if turn.voiced_ms >= self._config.max_utterance_ms:
@@ -135,8 +157,12 @@ class Listener:
             turn.received_finals += 1
             if turn.received_finals == turn.asked_finals:
                 self._desk.deadlines.clear("final")
-        turn.settled = event.final or event.text.strip() == turn.spoken
-        turn.spoken, turn.language, turn.confidence = event.text.strip(), event.language, event.confidence
+        heard = event.text.strip()
+        if turn.understood_before:
+            heard = continuation(turn.understood_before, heard, OVERLAP_MS, told_words=turn.told_words)
+        spoken = self.echo.own_words(heard, turn.overlap, final=event.final)
+        turn.settled = event.final or spoken == turn.spoken
+        turn.spoken, turn.language, turn.confidence = spoken, event.language, event.confidence
         if turn.text != turn.told and turn.text:
             turn.told = turn.text
             self._desk.tell(TranscriptChanged(turn.turn_id, turn.text, False, turn.language, turn.confidence))  # noqa: FBT003 -- an interim
@@ -144,7 +170,7 @@ class Listener:
             turn.stt_ms = None if turn.asked_ms is None else self._desk.now_ms - turn.asked_ms
             if self._detects_turns and turn.spoken:
                 self._judge_job = self._desk.open("turn")
-                self._desk.give(JudgeTurn(self._judge_job, turn.text, turn.language, history))
+                self._desk.give(JudgeTurn(self._judge_job, turn.turn_id, turn.text, turn.language, history))
 
     def judged(self, event: Judged) -> None:
         self._desk.close(event.job)
@@ -157,14 +183,10 @@ class Listener:
         self._desk.deadlines.clear("final")
         if self.turn is None:
             return
-        delay_ms = retry_delay_ms(
-            attempt=self.turn.tries,
-            max_retries=self._config.max_retries,
-            first_delay_ms=self._config.retry_delay_ms,
-            retryable=event.retryable,
-            jitter=event.jitter,
-        )
-        if delay_ms is None or delay_ms > self._config.stt_timeout_ms:
+        due_since_ms = self._desk.now_ms if self.turn.asked_ms is None else self.turn.asked_ms
+        left_ms = due_since_ms + self._config.stt_timeout_ms - self._desk.now_ms
+        delay_ms = retry_delay_ms(self._config, event, tries=self.turn.tries, left_ms=left_ms)
+        if delay_ms is None:
             self.turn.failed = event.message
         else:
             self._desk.deadlines.set("retry_stt", self._desk.now_ms + delay_ms)
@@ -181,7 +203,7 @@ class Listener:
         turn.tries += 1
         turn.asked_finals = turn.received_finals = 0
         self._stt_job = self._desk.open("stt")
-        self._desk.give(Feed(self._stt_job, again=True))
+        self._desk.give(Feed(self._stt_job, turn.turn_id, again=True))
         if self._quiet:
             self._finalise(turn)
 
@@ -194,14 +216,46 @@ class Listener:
         self._stt_job = self._judge_job = None
         self._quiet = False
         if self.hearing.speaking:
-            self._stop()
+            self._stop(turn)
         return turn
 
-    def _open(self, carried: UserTurn | None) -> None:
+    def hold_back(self, turn: UserTurn) -> bool:
+        """Whether the user went on past the limit that ended ``turn``. Then its last words, which may have been cut in
+        two, are left to the turn that follows."""
+        if turn.cut_ms is None:
+            return False
+        if self.hearing.last_voiced_ms <= turn.cut_ms and self.hearing.silence_ms >= FINALISE_AFTER_MS:
+            return False  # they stopped just there
+        turn.understood, said = turn.spoken, turn.spoken.split()
+        turn.spoken = " ".join(said[: len(said) - min(HELD_BACK_WORDS, len(said) // 2)])
+        return True
+
+    def follow(self, turn: UserTurn, *, as_the_same: bool = False) -> None:
+        """Open the turn that the user is in since ``turn`` was ended at its limit: it is heard from a little before.
+
+        ``as_the_same``: nobody was asked yet, so it goes on under its number.
+        """
+        hearing, cut_ms = self.hearing, turn.cut_ms or 0
+        told_words = len(turn.spoken.split())
+        following = _carried_on(turn) if as_the_same else UserTurn(self._desk.next_turn_id(), follows=turn.turn_id)
+        following.understood_before, following.told_words = turn.understood, told_words
+        following.spoken = " ".join(turn.understood.split()[told_words:])
+        following.voiced_ms = hearing.last_voiced_ms - cut_ms
+        following.last_voiced_arrived_ms = hearing.last_voiced_arrived_ms
+        self._open(following, back_ms=hearing.position_ms - cut_ms + OVERLAP_MS)
+        self._desk.deadlines.set("audio_gap", self._desk.now_ms + AUDIO_GAP_MS)
+        if hearing.silence_ms < self._config.endpointing.minimum_silence_ms:
+            hearing.go_on(cut_ms)
+            self._desk.tell(SpeechStarted(cut_ms))
+        else:
+            self._quiet = True
+            self._finalise(following)
+
+    def _open(self, carried: UserTurn | None, *, back_ms: int | None = None) -> None:
         self.turn = carried or UserTurn(self._desk.next_turn_id())
         self._quiet = False
         self._stt_job = self._desk.open("stt")
-        self._desk.give(Feed(self._stt_job))
+        self._desk.give(Feed(self._stt_job, self.turn.turn_id, back_ms=back_ms))
 
     def _silence(self, turn: UserTurn) -> None:
         least_ms = self._config.endpointing.minimum_silence_ms
@@ -209,30 +263,36 @@ class Listener:
             self._quiet = True
             self._finalise(turn)
         if self.hearing.silence_ms >= least_ms:
-            self._stop()
+            self._stop(turn)
 
-    def _stop(self) -> None:
+    def _stop(self, turn: UserTurn | None) -> None:
+        cut_ms = None if turn is None else turn.cut_ms
         self.hearing.stop()
-        self._desk.tell(SpeechStopped(self.hearing.last_voiced_ms))
+        self._desk.tell(SpeechStopped(self.hearing.last_voiced_ms if cut_ms is None else cut_ms))
 
     def _finalise(self, turn: UserTurn) -> None:
         if self._stt_job is None or self._desk.stage(self._stt_job) is None:
             return
         turn.asked_finals += 1
-        turn.asked_ms = self._desk.now_ms
-        self._desk.deadlines.set("final", self._desk.now_ms + self._config.stt_timeout_ms)
+        if turn.asked_ms is None:  # else it is asked for again: the tries have one limit together
+            turn.asked_ms = self._desk.now_ms
+        self._desk.deadlines.set("final", turn.asked_ms + self._config.stt_timeout_ms)
         self._desk.give(Finalise(self._stt_job))
 
     def _void_final(self, turn: UserTurn) -> None:
         if self._quiet:
             self._quiet = False
-            turn.verdict = None
+            turn.verdict = turn.asked_ms = None
             self._desk.cancel(self._judge_job)
             self._desk.deadlines.clear("final")
 
     def _end_overlong(self, turn: UserTurn) -> None:
         """They may say no more in this turn: the final is asked for at once, and ends it."""
-        turn.overlong = True
-        if not self._quiet:
-            self._quiet = True
-            self._finalise(turn)
+        self._void_final(turn)
+        turn.cut_ms = self.hearing.position_ms
+        self._quiet = True
+        self._finalise(turn)
+
+
+def _carried_on(turn: UserTurn) -> UserTurn:
+    return UserTurn(turn.turn_id, before=turn.text, replaces=turn.replaces, told=turn.told)

@@ -23,6 +23,8 @@ __all__ = (
     "Latency",
     "Notice",
     "ProviderCalled",
+    "RepairKind",
+    "Repaired",
     "ReplyCleared",
     "ReplyDone",
     "ReplyPaused",
@@ -196,6 +198,18 @@ class ProviderCalled:
     error: str | None = None
 
 
+RepairKind = Literal["audio_gap", "final", "agent", "tts", "playout", "hold", "turn", "reply"]
+"""What did not come, or did not end, by itself: the caller's audio, the final transcript, the agent's text, the voice's
+audio, the playout, a sound without words; and a turn or a reply in which nothing moved at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """Something did not happen within its limit, and the session went on without it."""
+
+    what: RepairKind
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     reason: EndReason
@@ -218,5 +232,6 @@ Notice = (
     | ErrorOccurred
     | AgentActed
     | ProviderCalled
+    | Repaired
     | Ended
 )

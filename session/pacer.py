@@ -48,6 +48,11 @@ class Pacer:
         """Whether time changes nothing until more is queued or played."""
         return not self._on_the_way and not (self.playing and self._queue)
 
+    @property
+    def due_ms(self) -> int:
+        """When a listener has played everything that was sent; past, or 0, where that is so already."""
+        return self._due_ms
+
     def push(self, pcm: bytes) -> None:
         self._queue += pcm
 

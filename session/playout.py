@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from providers.api import WordTiming
 
@@ -19,25 +21,33 @@ class _Piece:
     whole: bool = False
     timings: list[WordTiming] = field(default_factory=list)
 
-    def length(self, rate_hz: int) -> int:
-        if self.whole:
-            return self.samples
-        return max(self.samples, len(self.text) * SPOKEN_MS_PER_CHARACTER * rate_hz // 1000)
-
     def heard(self, samples: int, rate_hz: int) -> str:
         """The words of which at least half was heard after so many samples."""
-        words = self.text.split()
-        if len(self.timings) == len(words):
-            ends = [timing.end_sample for timing in self.timings]
-        else:
-            length, characters = self.length(rate_hz), sum(map(len, words)) or 1
-            ends, so_far = [], 0
-            for word in words:
-                so_far += len(word)
-                ends.append(length * so_far // characters)
-        starts = [0, *ends]
-        count = sum(1 for start, end in zip(starts, ends, strict=False) if (start + end) / 2 <= samples)
-        return " ".join(words[:count])
+        spoken = self.spoken(rate_hz)
+        return " ".join(word for word, start, end in spoken if (start + end) / 2 <= samples)
+
+    def spoken(self, rate_hz: int) -> Iterator[tuple[str, int, int]]:
+        """Each word, and from which sample of the piece to which it is spoken."""
+        words, start = self.text.split(), 0
+        for word, end in zip(words, self._ends(words, rate_hz), strict=True):
+            yield word, start, end
+            start = end
+
+    def _ends(self, words: list[str], rate_hz: int) -> list[int]:
+        known = self._known(words)
+        start, rest = (known[-1] if known else 0), words[len(known) :]
+        left, characters = max(0, self._length(rest, start, rate_hz) - start), sum(map(len, rest)) or 1
+        return [*known, *(start + left * so_far // characters for so_far in accumulate(map(len, rest)))]
+
+    def _known(self, words: list[str]) -> list[int]:
+        """The timings, if they are of all words; or of the first ones, of a piece that is still synthesised."""
+        first = [timing.word for timing in self.timings] == words[: len(self.timings)]
+        return [timing.end_sample for timing in self.timings] if first or len(self.timings) == len(words) else []
+
+    def _length(self, rest: list[str], start: int, rate_hz: int) -> int:
+        if self.whole:
+            return self.samples
+        return max(self.samples, start + len(" ".join(rest)) * SPOKEN_MS_PER_CHARACTER * rate_hz // 1000)
 
 
 class Playout:
@@ -85,6 +95,16 @@ class Playout:
     def give_up(self) -> None:
         """What was not heard by now never will be."""
         self.queued_samples = self.sent_samples = self.heard_samples
+
+    def said_since(self, sample: int) -> str:
+        """The words of which anything was sent from this position on."""
+        said, piece_start = [], 0
+        for piece in self._pieces:
+            for word, start, end in piece.spoken(self._rate_hz):
+                if piece_start + end > sample and piece_start + start < self.sent_samples:
+                    said.append(word)
+            piece_start += piece.samples
+        return " ".join(said)
 
     def heard_text(self) -> str:
         """What was heard, to the word: by the synthesiser's timing where it gives one, else by proportion."""

@@ -29,7 +29,7 @@ STALLED_MS = 3_000
 @dataclass(slots=True)
 class Reply:
     """``user_turn``: a turn of the user's waits for this answer. ``draft``: nobody knows of it, and nobody hears it.
-    ``asked_ms``, ``said_ms`` and ``heard_since_ms`` are marks on the clock."""
+    ``asked_ms``, ``saying_since_ms``, ``said_ms`` and ``heard_since_ms`` are marks on the clock."""
 
     turn_id: str
     playout: Playout
@@ -47,6 +47,7 @@ class Reply:
     agent_job: int | None = None
     say_job: int | None = None
     saying: str | None = None
+    saying_since_ms: int = 0
     saying_began: bool = False
     agent_tries: int = 1
     say_tries: int = 1
@@ -75,7 +76,7 @@ class Reply:
 class Replier:
     def __init__(self, desk: Desk, config: SessionConfig, rate_hz: int) -> None:
         self.reply: Reply | None = None
-        self._attached = True
+        self.attached = True
         self._desk = desk
         self._config = config
         self._rate_hz = rate_hz
@@ -148,19 +149,13 @@ class Replier:
             return False
         self._desk.close(reply.agent_job)
         reply.agent_job = None
-        delay_ms = retry_delay_ms(
-            attempt=reply.agent_tries,
-            max_retries=self._config.max_retries,
-            first_delay_ms=self._config.retry_delay_ms,
-            retryable=event.retryable and reply.latency.agent_ms is None,
-            jitter=event.jitter,
-        )
-        last_ms = reply.asked_ms + self._config.agent_timeout_ms
-        if delay_ms is not None and self._desk.now_ms + delay_ms < last_ms:
-            self._desk.deadlines.set("retry_agent", self._desk.now_ms + delay_ms)
-            return False
-        self._give_up_agent(reply)
-        return True
+        left_ms = reply.asked_ms + self._config.agent_timeout_ms - self._desk.now_ms
+        delay_ms = retry_delay_ms(self._config, event, tries=reply.agent_tries, left_ms=left_ms)
+        if delay_ms is None or reply.latency.agent_ms is not None:
+            self._give_up_agent(reply)
+            return True
+        self._desk.deadlines.set("retry_agent", self._desk.now_ms + delay_ms)
+        return False
 
     def agent_is_late(self) -> None:
         if self.reply is not None:
@@ -202,19 +197,13 @@ class Replier:
         if reply is None:
             return False
         self._desk.close(reply.say_job)
-        delay_ms = retry_delay_ms(
-            attempt=reply.say_tries,
-            max_retries=self._config.max_retries,
-            first_delay_ms=self._config.retry_delay_ms,
-            retryable=event.retryable and not reply.audible and not reply.saying_began,
-            jitter=event.jitter,
-        )
-        if delay_ms is not None and delay_ms < self._config.tts_timeout_ms:
-            self._desk.deadlines.clear("tts")
-            self._desk.deadlines.set("retry_tts", self._desk.now_ms + delay_ms)
-            return False
-        self._give_up_speech(reply)
-        return True
+        left_ms = reply.saying_since_ms + self._config.tts_timeout_ms - self._desk.now_ms
+        delay_ms = retry_delay_ms(self._config, event, tries=reply.say_tries, left_ms=left_ms)
+        if delay_ms is None or reply.audible or reply.saying_began:
+            self._give_up_speech(reply)
+            return True
+        self._desk.deadlines.set("retry_tts", self._desk.now_ms + delay_ms)
+        return False
 
     def speech_is_late(self) -> None:
         if self.reply is not None:
@@ -260,13 +249,13 @@ class Replier:
 
     def detach(self) -> None:
         """Nobody listens: what is open waits, and so does what is opened now, whoever holds or releases it."""
-        if self._attached and self.reply is not None:
+        if self.attached and self.reply is not None:
             self._stop_playing(self.reply)
             self._desk.give(Rewind())
-        self._attached = False
+        self.attached = False
 
     def attach(self) -> None:
-        was_attached, self._attached, reply = self._attached, True, self.reply
+        was_attached, self.attached, reply = self.attached, True, self.reply
         if was_attached or reply is None:
             return
         if not reply.audible:
@@ -341,6 +330,7 @@ class Replier:
         if reply.saying is None and reply.unsaid and reply.playout.ahead_ms < AHEAD_MS:
             reply.saying = reply.unsaid.popleft()
             reply.say_tries = 1
+            reply.saying_since_ms = self._desk.now_ms
             self._synthesise(reply, reply.saying)
 
     def _synthesise(self, reply: Reply, piece: str) -> None:
@@ -348,8 +338,8 @@ class Replier:
         reply.saying_began = False
         if reply.said_ms is None:
             reply.said_ms = self._desk.now_ms
-        self._desk.deadlines.set("tts", self._desk.now_ms + self._config.tts_timeout_ms)
-        self._desk.give(Say(reply.say_job, piece, reply.options))
+        self._desk.deadlines.set("tts", reply.saying_since_ms + self._config.tts_timeout_ms)
+        self._desk.give(Say(reply.say_job, reply.turn_id, piece, reply.options))
 
     def _close_saying(self, reply: Reply) -> None:
         self._desk.close(reply.say_job)
@@ -358,7 +348,7 @@ class Replier:
         self._desk.deadlines.clear("tts", "retry_tts")
 
     def _play(self, reply: Reply) -> None:
-        free = self._attached and not reply.held and not reply.draft
+        free = self.attached and not reply.held and not reply.draft
         if free and not reply.playing and reply.playout.queued_samples:
             reply.playing = True
             self._desk.give(Play(reply.turn_id))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-__all__ = ("Transport",)
+__all__ = ("CanPing", "Transport")
 
 
 class Transport(Protocol):
@@ -21,3 +21,11 @@ class Transport(Protocol):
         """Drop the audio that was handed over and is not on the wire yet."""
 
     async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class CanPing(Protocol):
+    """What a transport has besides, whose other end can be asked for a sign of life."""
+
+    async def ping(self) -> None:
+        """Return when the other end has answered. Cancelled when the session ends; what it raises is no answer."""

@@ -31,6 +31,7 @@ QUICK: dict[str, str] = {
     "BELUGA_TTS__PROVIDER": "tone",
     "BELUGA_TTS__OPTIONS": '{"duration_ms": 200}',
     "BELUGA_VAD__PROVIDER": "energy",
+    "BELUGA_ECHO__PROVIDER": "none",
     "BELUGA_NOISE__PROVIDER": "none",
     "BELUGA_AGENT__PROVIDER": "echo",
 }

@@ -15,6 +15,7 @@ import providers
 from app.auth import Forbidden, Identity
 from app.calls import Call
 from app.edge import SHOWN_IN_DOCS, EdgeOf, Manager, Reader
+from app.spans import incoming
 from app.transports.sse import Events
 from app.wire.messages import MAX_TEXT_CHARACTERS
 from providers.api import Agent
@@ -63,6 +64,7 @@ async def create(body: NewSession, request: Request, edge: EdgeOf, identity: Man
     agent = await _agent(body.agent, identity)
     edge.admit(identity)
     call = edge.calls.prepare(metadata=body.metadata, greeting=body.greeting, agent=agent)
+    call.context = incoming(request.headers)
     url = request.url_for("audio_socket")
     return {
         "id": call.session_id,

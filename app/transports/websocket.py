@@ -17,6 +17,7 @@ from app.admission import Bucket, Reason, Refused
 from app.calls import Call
 from app.edge import Edge, identify
 from app.metrics import AUDIO_SAMPLE_EVERY
+from app.spans import ids, incoming, within
 from app.transports.jack import Jack
 from app.transports.line import Line
 from app.wire import messages
@@ -95,13 +96,16 @@ class AudioSocket:
             identity = identify(connection)
             identity.require(auth.Scope.TALK, identity.session_id)
             start = await self._first_message(receive)
-            return start, self._call_for(start, identity)
+            call = self._call_for(start, identity)
         except (auth.Unauthorised, auth.Forbidden):
             self._edge.metrics.refused("unauthorized")
             raise _Farewell(4401, ErrorCode.UNAUTHORIZED, "a valid credential is needed") from None
         except Refused as refused:
             code = 4429 if refused.reason is Reason.RATE else 4503
             raise _Farewell(code, ErrorCode.CAPACITY, str(refused), retryable=True) from None
+        if call.session is None and ids(context := incoming(connection.headers)):
+            call.context = context
+        return start, call
 
     async def _first_message(self, receive: Receive) -> Start:
         limit_s = self._edge.settings.limits.start_within
@@ -181,7 +185,8 @@ class AudioSocket:
         reason: EndReason | None = EndReason.ERROR
         try:
             session = await self._plug_in(call, start, line)
-            await self._listen(receive, call, session, line, start.audio.encoding)
+            with within(call.context):
+                await self._listen(receive, call, session, line, start.audio.encoding)
             reason = None
         except _Farewell as farewell:
             line.send(farewell.text)
@@ -191,7 +196,7 @@ class AudioSocket:
             line.send(messages.error(error.code, error.message, retryable=error.retryable, fatal=True))
             line.close(1011, error.code)
         except Exception:  # the edge of the server: one connection's mistake is not another's
-            logger.exception("connection failed", session_id=call.session_id)
+            logger.exception("connection failed", session_id=call.session_id, **ids(call.context))
             line.send(messages.error(ErrorCode.INTERNAL_ERROR, "something went wrong in the server", fatal=True))
             line.close(1011, "internal error")
         finally:

@@ -331,6 +331,8 @@ def _body_of(request: AgentRequest) -> dict[str, object]:
             body["heard_text"] = request.heard_text
         case "dtmf":
             body["digits"] = request.digits
+        case "user.away":
+            body["times_away"] = request.times_away
     return body
 
 

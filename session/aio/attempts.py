@@ -1,18 +1,36 @@
-"""One request that may go to several providers of a kind, one after another, as their breakers allow."""
+"""One request that may go to several providers of a kind, one after another, as their breakers allow.
+
+The members are made once and shared by all sessions of a process, and so are the breakers: what one session learns of a
+provider spares the others. The trial that a half-open breaker lets through is how one that failed is probed, and taken
+back when it heals.
+
+A sole provider has a breaker too. While it is open nobody is asked, the caller hears the apology at once rather than
+after a wait, and a service that is coming up again is left in peace.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from providers.errors import ProviderError, Unreachable
+from providers.errors import PermanentError, ProviderError, TimedOut
 from session.breaker import Breaker, is_failure
 
-__all__ = ("Attempts", "Member", "Members", "NobodyWatches", "Watch")
+__all__ = ("PATIENCE_MS", "Attempts", "Member", "Members", "NobodyIsWell", "Watch", "monotonic_ms")
 
 logger = logging.getLogger(__name__)
+
+PATIENCE_MS = 2_500
+"""How long a provider may take to give what is due while another one could be asked instead."""
+
+
+def monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 class Provider(Protocol):
@@ -24,10 +42,13 @@ class Provider(Protocol):
 
 
 P = TypeVar("P", bound=Provider)
+T = TypeVar("T")
 
 
-def _error_code(error: Exception) -> str:
-    return error.code if isinstance(error, ProviderError) else "internal_error"
+class NobodyIsWell(PermanentError):
+    """All failed too often and are left alone for a while: nobody was asked, and asking again soon would ask nobody."""
+
+    code = "unreachable"
 
 
 class Watch(Protocol):
@@ -38,7 +59,7 @@ class Watch(Protocol):
     def over(self, error: str) -> None: ...
 
 
-class NobodyWatches:
+class _NobodyWatches:
     def asks(self, provider: str) -> None:
         pass
 
@@ -48,6 +69,9 @@ class NobodyWatches:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member(Generic[P]):
+    """``name``: the provider's, and a number where others have the same: ``webhook``, ``webhook-2``."""
+
+    name: str
     provider: P
     breaker: Breaker = field(default_factory=Breaker)
 
@@ -55,12 +79,16 @@ class Member(Generic[P]):
 class Attempts(Generic[P]):
     """The members that one request may still go to, and what came of the one that it went to last."""
 
-    def __init__(self, members: Sequence[Member[P]], clock_ms: Callable[[], int], watch: Watch) -> None:
+    def __init__(
+        self, members: Sequence[Member[P]], patience_ms: int, clock_ms: Callable[[], int], watch: Watch
+    ) -> None:
+        self.patience_ms = patience_ms
         self._left = list(members)
         self._clock_ms = clock_ms
         self._watch = watch
         self._asked: Member[P] | None = None
         self._trial = False
+        self._due_since_ms: int | None = None
         self._error: Exception | None = None
 
     def __iter__(self) -> Iterator[P]:
@@ -70,7 +98,7 @@ class Attempts(Generic[P]):
                 self._watch.over(_error_code(self._error))
             self._left.remove(member)
             self._asked, self._trial = member, member.breaker.asked(self._clock_ms())
-            self._watch.asks(member.provider.name)
+            self._watch.asks(member.name)
             yield member.provider
 
     @property
@@ -85,25 +113,57 @@ class Attempts(Generic[P]):
     @property
     def error(self) -> Exception:
         """The last failure."""
-        return self._error or Unreachable("failed too often and is left alone for a while")
+        return self._error or NobodyIsWell("failed too often and is left alone for a while")
+
+    async def in_time(self, result: Awaitable[T]) -> T:
+        """What is due, within our patience where another could give it instead.
+
+        :raises TimedOut:
+        """
+        self.due()
+        limit = asyncio.timeout(self.patience_ms / 1000 if self.another_is_well else None)
+        try:
+            async with limit:
+                given = await result
+        except TimeoutError:
+            if limit.expired():
+                name = "" if self._asked is None else self._asked.name
+                raise TimedOut(f"gave nothing within {self.patience_ms} ms", provider=name) from None
+            raise
+        self._due_since_ms = None
+        return given
+
+    def due(self) -> None:
+        """From now on, if not before, there is something to be given."""
+        if self._due_since_ms is None:
+            self._due_since_ms = self._clock_ms()
 
     def succeeded(self) -> None:
+        self._due_since_ms = None
         if self._asked is not None:
             self._trial = False
             self._asked.breaker.succeeded()
 
     def failed(self, error: Exception) -> None:
         self._error = error
+        self._due_since_ms = None
         if self._asked is not None and is_failure(error):
             self._trial = False
             self._asked.breaker.failed(self._clock_ms())
         self.over()
 
     def over(self) -> None:
-        """Whatever came of it, nothing more will."""
-        if self._asked is not None and self._trial:
+        """Whatever came of it, nothing more will. Whoever had been late by then has failed: the session, which has
+        limits of its own, gives up a request by leaving it."""
+        if self._asked is not None and self._is_late:
+            self._asked.breaker.failed(self._clock_ms())
+        elif self._asked is not None and self._trial:
             self._asked.breaker.given_up()
-        self._asked, self._trial = None, False
+        self._asked, self._trial, self._due_since_ms = None, False, None
+
+    @property
+    def _is_late(self) -> bool:
+        return self._due_since_ms is not None and self._clock_ms() - self._due_since_ms >= self.patience_ms
 
     def _next(self) -> Member[P] | None:
         now_ms = self._clock_ms()
@@ -111,12 +171,23 @@ class Attempts(Generic[P]):
 
 
 class Members(Generic[P]):
-    def __init__(self, providers: Sequence[P]) -> None:
+    def __init__(
+        self, providers: Sequence[P], patience_ms: int = PATIENCE_MS, clock_ms: Callable[[], int] = monotonic_ms
+    ) -> None:
         """:raises ValueError: when there is none."""
         if not providers:
             raise ValueError("no provider given")
-        self.all = tuple(Member(provider) for provider in providers)
+        self.all = tuple(map(Member, _distinct([provider.name for provider in providers]), providers))
         self.first = providers[0]
+        self._patience_ms = patience_ms
+        self._clock_ms = clock_ms
+
+    @property
+    def breakers(self) -> tuple[tuple[str, Breaker], ...]:
+        return tuple((member.name, member.breaker) for member in self.all)
+
+    def attempts(self, watch: Watch | None) -> Attempts[P]:
+        return Attempts(self.all, self._patience_ms, self._clock_ms, watch or _NobodyWatches())
 
     async def warm_up(self) -> None:
         """One after another: they share the processor. One that is warm is enough; the others are left to their
@@ -141,3 +212,14 @@ class Members(Generic[P]):
                 errors.append(error)
         if errors:
             raise errors[0]
+
+
+def _distinct(names: Sequence[str]) -> Iterator[str]:
+    seen: Counter[str] = Counter()
+    for name in names:
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name}-{seen[name]}"
+
+
+def _error_code(error: Exception) -> str:
+    return error.code if isinstance(error, ProviderError) else "internal_error"

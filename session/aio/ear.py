@@ -1,4 +1,4 @@
-"""The caller's audio on its way in: noise cancellation, voice activity, and to whoever transcribes it.
+"""The caller's audio on its way in: echo and noise cancellation, voice activity, and to whoever transcribes it.
 
 Each stream is converted to the rate that the next one declares; where the rates are equal nothing is touched.
 """
@@ -12,6 +12,7 @@ from providers.api import NoiseFilter, VadStream, VoiceActivity
 from providers.audio import BYTES_PER_SAMPLE
 from providers.resample import Resampler
 from providers.vad.energy import Energy
+from session.aio.echo_cancellation import EchoCancellation
 from session.events import Heard
 
 __all__ = ("Ear",)
@@ -45,11 +46,14 @@ class Ear:
         clock_ms: Callable[[], int],
         post: Callable[[Heard], None],
         trouble: Callable[[str, Exception], None],
+        echo: EchoCancellation | None = None,
     ) -> None:
+        self._echo = echo
+        received_rate_hz = echo.rate_hz if echo else input_rate_hz
         self._noise = noise.open() if noise else None
-        clean_rate_hz = noise.rate_hz if noise else input_rate_hz
+        clean_rate_hz = noise.rate_hz if noise else received_rate_hz
         self._noise_frame_bytes = noise.frame_samples * BYTES_PER_SAMPLE if noise else 0
-        self._to_noise = Resampler(input_rate_hz, clean_rate_hz)
+        self._to_noise = Resampler(received_rate_hz, clean_rate_hz)
         self._to_stt = Resampler(clean_rate_hz, stt_rate_hz)
         self._clean_rate_hz = clean_rate_hz
         self._stt_rate_hz = stt_rate_hz
@@ -100,10 +104,12 @@ class Ear:
         """What comes next is another stream: half a sample that waits for its other half waits in vain."""
         del self._pending[len(self._pending) & ~1 :]
 
-    def feed_to(self, feed: Callable[[bytes], None], *, again: bool) -> None:
-        """Hand over the pre-roll, or the whole utterance ``again``, and from now on everything, in order."""
+    def feed_to(self, feed: Callable[[bytes], None], *, again: bool, back_ms: int | None = None) -> None:
+        """Hand over the pre-roll, or what was heard in the last ``back_ms`` as far as it is kept, or the whole
+        utterance ``again``; and from now on everything, in order."""
         if not again:
-            del self._heard[: -self._pre_roll_bytes]
+            lead_bytes = self._pre_roll_bytes if back_ms is None else _bytes(back_ms, self._stt_rate_hz)
+            del self._heard[: max(0, len(self._heard) - lead_bytes)]
         self._feed = feed
         feed(bytes(self._heard))
 
@@ -128,7 +134,7 @@ class Ear:
             pcm, arrived_ms = bytes(self._pending[:whole]), self._arrived_ms
             del self._pending[:whole]
             self._there_is_room.set()
-            clean = memoryview(self._clean(pcm))
+            clean = memoryview(self._clean(pcm, arrived_ms))
             # A window at a time, however much came at once: where speech begins, what was heard is what led up to it.
             step_bytes = _bytes(self._window_ms, self._clean_rate_hz)
             for at in range(0, len(clean), step_bytes):
@@ -139,10 +145,14 @@ class Ear:
         self._there_is_room.set()
         self.stop_feeding()
         self._vad.close()
+        if self._echo:
+            self._echo.close()
         if self._noise:
             self._noise.close()
 
-    def _clean(self, pcm: bytes) -> bytes:
+    def _clean(self, pcm: bytes, arrived_ms: int) -> bytes:
+        if self._echo:
+            pcm = self._echo.clean(pcm, arrived_ms)
         pcm = self._to_noise.process(pcm)
         if self._noise is None:
             return pcm

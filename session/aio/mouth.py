@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+from session.aio.echo_cancellation import EchoCancellation
 from session.aio.media_clock import MediaClock
 from session.pacer import FRAME_MS, Pacer
 from session.transport import Transport
@@ -26,7 +27,8 @@ class FrameCounts:
 
 
 class Mouth:
-    """``played(turn_id, sent_samples, heard_samples)`` is called when the playout position moved."""
+    """``played(turn_id, sent_samples, heard_samples)`` is called when the playout position moved. ``echo`` is told what
+    is sent, and when it is to be heard."""
 
     def __init__(
         self,
@@ -34,11 +36,13 @@ class Mouth:
         clock_ms: Callable[[], int],
         played: Callable[[str, int, int], None],
         frames: FrameCounts,
+        echo: EchoCancellation | None = None,
     ) -> None:
         self._transport = transport
         self._clock_ms = clock_ms
         self._played = played
         self._frames = frames
+        self._echo = echo
         self._pacer = Pacer(transport.rate_hz)
         self._clock = MediaClock.of_running_loop()
         self._turn_id = ""
@@ -58,13 +62,16 @@ class Mouth:
         self._pacer.pause()
 
     def rewind(self) -> None:
-        self._pacer.rewind(self._clock_ms())
+        now_ms = self._clock_ms()
+        self._pacer.rewind(now_ms)
+        self._is_not_heard(now_ms)
 
     def clear(self, *, at_listener: bool) -> None:
         self._pacer.clear()
         self._told = (0, 0)
         if at_listener:
             self._transport.clear()
+            self._is_not_heard(self._clock_ms())
 
     def report(self, played_ms: int) -> None:
         self._pacer.report(played_ms)
@@ -82,8 +89,12 @@ class Mouth:
     def _tick(self, now_ms: int) -> None:
         late_before = self._pacer.late_frames
         frames = self._pacer.tick(now_ms)
+        due_ms = self._pacer.due_ms - len(frames) * FRAME_MS
         for frame in frames:
             self._transport.send_audio(frame)
+            if self._echo is not None:
+                self._echo.sent(frame, due_ms)
+            due_ms += FRAME_MS
         self._frames.sent += len(frames)
         self._frames.late_sent += self._pacer.late_frames - late_before
         position = (self._pacer.sent_samples, self._pacer.heard_samples(now_ms))
@@ -92,6 +103,11 @@ class Mouth:
         if position != self._told:
             self._told = position
             self._played(self._turn_id, *position)
+
+    def _is_not_heard(self, now_ms: int) -> None:
+        """What was sent, and is not due yet."""
+        if self._echo is not None:
+            self._echo.cut(now_ms)
 
 
 class OutputQueue:

@@ -11,11 +11,13 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import assert_never
 
 from providers.api import (
     Agent,
     AgentRequest,
+    EchoCanceller,
     NoiseFilter,
     SpeechOptions,
     SpeechToText,
@@ -26,9 +28,11 @@ from providers.api import (
     VoiceActivity,
 )
 from providers.audio import BYTES_PER_SAMPLE
-from providers.errors import ProviderError
+from providers.errors import ProviderError, TimedOut
 from session.aio.ear import Ear
+from session.aio.echo_cancellation import EchoCancellation
 from session.aio.mouth import FrameCounts, Mouth
+from session.aio.spans import NoSpans, Spans
 from session.aio.stages import Stages
 from session.commands import (
     Ask,
@@ -41,6 +45,7 @@ from session.commands import (
     JudgeTurn,
     Notify,
     Pause,
+    Ping,
     Play,
     Rewind,
     Say,
@@ -48,10 +53,11 @@ from session.commands import (
 )
 from session.engine import Engine
 from session.errors import ErrorCode, SessionError
-from session.events import Attached, Detached, Event, Played
+from session.events import Attached, Detached, Event, Played, Ponged
 from session.notices import EndReason, ErrorOccurred, Notice
 from session.pacer import FRAME_MS
-from session.transport import Transport
+from session.trace import RecordedEngine
+from session.transport import CanPing, Transport
 
 __all__ = ("Parts", "Runner", "agents_told")
 
@@ -72,6 +78,7 @@ class Parts:
     tts: TextToSpeech
     vad: VoiceActivity
     turn_detector: TurnDetector | None
+    echo: EchoCanceller | None
     noise: NoiseFilter | None
     agent: Agent | None
     transport: Transport
@@ -79,6 +86,7 @@ class Parts:
     language: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
     frames: FrameCounts = field(default_factory=FrameCounts)
+    spans: Spans = field(default_factory=NoSpans)
 
 
 class Runner:
@@ -87,7 +95,7 @@ class Runner:
     ``tell`` is called with every notice, in order; it must not raise. ``ended`` is done when everything is freed.
     """
 
-    def __init__(self, engine: Engine, parts: Parts, tell: Callable[[Notice], None]) -> None:
+    def __init__(self, engine: Engine | RecordedEngine, parts: Parts, tell: Callable[[Notice], None]) -> None:
         self.ended: asyncio.Future[EndReason] = asyncio.get_running_loop().create_future()
         self._engine = engine
         self._parts = parts
@@ -100,15 +108,18 @@ class Runner:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._streams: dict[int, SttStream] = {}
         self._feeding: int | None = None
+        self._fed_turn_id = ""
         self._frame_bytes = parts.input_rate_hz * FRAME_MS // 1000 * BYTES_PER_SAMPLE
         self._left_over_bytes = 0
-        self._mouth = Mouth(parts.transport, self._now_ms, self._played, parts.frames)
+        echo = self._echo_cancellation(parts)
+        self._mouth = Mouth(parts.transport, self._now_ms, self._played, parts.frames, echo)
         self._stages = Stages(
             post=self.post,
             tell=tell,
             clock_ms=self._now_ms,
             queue_audio=self._mouth.queue,
             output_rate_hz=parts.transport.rate_hz,
+            spans=parts.spans,
         )
         self._ear = Ear(
             input_rate_hz=parts.input_rate_hz,
@@ -118,7 +129,9 @@ class Runner:
             clock_ms=self._now_ms,
             post=self.post,
             trouble=self._trouble,
+            echo=echo,
         )
+        self._pings: set[asyncio.Task[None]] = set()  # at most as many as may be missed
         self._ear_task = asyncio.create_task(self._ear.run())
         self._closing: asyncio.Task[None] | None = None
 
@@ -219,7 +232,8 @@ class Runner:
                 self._notify(command)
             case Say():
                 options = SpeechOptions(command.options.voice, command.options.speed, command.options.volume)
-                self._start(command.job, self._stages.say(command.job, self._parts.tts, command.text, options))
+                speech = self._stages.say(command.job, self._parts.tts, command.text, options, command.turn_id)
+                self._start(command.job, speech)
             case Play():
                 self._mouth.play(command.turn_id)
             case Pause():
@@ -230,22 +244,26 @@ class Runner:
                 self._mouth.clear(at_listener=command.at_listener)
             case Cancel():
                 self._cancel(command.job)
+            case Ping():
+                self._ping()
             case End():
                 self._closing = asyncio.create_task(self._close(command.reason))
             case _:
                 assert_never(command)
 
     def _feed(self, command: Feed) -> None:
-        stt = self._parts.stt
+        stt, turn_id = self._parts.stt, command.turn_id
+        self._fed_turn_id = turn_id
         try:
             stream = self._stages.open(command.job, stt, self._parts.language)
         except Exception as error:  # noqa: BLE001 -- a vendor's code, and a vendor's mistakes
-            self._start(command.job, self._stages.refused(command.job, stt.name, error))
+            self._start(command.job, self._stages.refused(command.job, stt.name, error, turn_id))
             return
         self._streams[command.job] = stream
         self._feeding = command.job
-        self._start(command.job, self._stages.transcribe(command.job, stt.name, stream))
-        self._ear.feed_to(lambda pcm: self._feed_stream(command.job, stream, pcm), again=command.again)
+        self._start(command.job, self._stages.transcribe(command.job, stt.name, stream, turn_id))
+        feed = partial(self._feed_stream, command.job, stream)
+        self._ear.feed_to(feed, again=command.again, back_ms=command.back_ms)
 
     def _feed_stream(self, job: int, stream: SttStream, pcm: bytes) -> None:
         try:
@@ -265,14 +283,14 @@ class Runner:
     def _stream_broke(self, job: int, error: Exception) -> None:
         """A stream that takes nothing more fails as one that gives nothing more."""
         self._cancel(job)
-        self._start(job, self._stages.refused(job, self._parts.stt.name, error))
+        self._start(job, self._stages.refused(job, self._parts.stt.name, error, self._fed_turn_id))
 
     def _judge(self, command: JudgeTurn) -> None:
         detector = self._parts.turn_detector
         if detector is not None:
             pcm = self._ear.last(detector.audio_ms)
             turn = TurnSoFar(command.text, command.language, pcm, command.history)
-            self._start(command.job, self._stages.judge(command.job, detector, turn))
+            self._start(command.job, self._stages.judge(command.job, detector, turn, command.turn_id))
 
     def _ask(self, command: Ask) -> None:
         if self._parts.agent is not None:
@@ -287,6 +305,7 @@ class Runner:
                 history=command.history,
                 metadata=self._parts.metadata,
                 digits=command.digits,
+                times_away=command.times_away,
             )
             self._start(command.job, self._stages.ask(command.job, self._parts.agent, request))
 
@@ -301,9 +320,23 @@ class Runner:
                 heard_text=command.heard_text,
                 reason=command.reason,
             )
-            task = asyncio.create_task(_notify(self._parts.agent, request))
+            task = asyncio.create_task(_notify(self._parts.agent, request, self._parts.spans))
             _notifications.add(task)
             task.add_done_callback(_notifications.discard)
+
+    def _ping(self) -> None:
+        if isinstance(self._parts.transport, CanPing):
+            task = asyncio.create_task(self._await_pong(self._parts.transport))
+            self._pings.add(task)
+            task.add_done_callback(self._pings.discard)
+
+    async def _await_pong(self, transport: CanPing) -> None:
+        try:
+            await transport.ping()
+        except Exception as error:  # noqa: BLE001 -- a transport is somebody else's code; no answer is no answer
+            logger.debug("a ping failed: %s", error)
+        else:
+            self.post(Ponged())
 
     def _start(self, job: int, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
@@ -330,7 +363,7 @@ class Runner:
 
     async def _close(self, reason: EndReason) -> None:
         """Free everything. Nobody who waits for it can cancel it."""
-        tasks, streams = [*self._tasks.values(), self._ear_task], list(self._streams.values())
+        tasks, streams = [*self._tasks.values(), *self._pings, self._ear_task], list(self._streams.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -344,8 +377,14 @@ class Runner:
             logger.exception("the transport raised while it was closed")
         self.ended.set_result(reason)
 
+    def _echo_cancellation(self, parts: Parts) -> EchoCancellation | None:
+        if parts.echo is None:
+            return None
+        rates = {"input_rate_hz": parts.input_rate_hz, "output_rate_hz": parts.transport.rate_hz}
+        return EchoCancellation(parts.echo, **rates, trouble=self._trouble)
+
     def _trouble(self, part: str, error: Exception) -> None:
-        instead = "it is bypassed" if part == "noise" else "the energy of the signal is used instead"
+        instead = "it is bypassed" if part in {"echo", "noise"} else "the energy of the signal is used instead"
         retryable = isinstance(error, ProviderError) and error.retryable
         self._tell(ErrorOccurred(ErrorCode.INTERNAL_ERROR, f"{part}: {error}; {instead}", retryable, fatal=False))
 
@@ -356,11 +395,16 @@ async def agents_told() -> None:
     await asyncio.gather(*(task for task in _notifications if task.get_loop() is loop))
 
 
-async def _notify(agent: Agent, request: AgentRequest) -> None:
-    try:
-        async with asyncio.timeout(NOTIFY_LIMIT_S):
-            await agent.notify(request)
-    except (ProviderError, TimeoutError) as error:
-        logger.warning("the agent was not told of %s: %s", request.type, error)
-    except Exception:  # an agent is somebody else's code
-        logger.exception("the agent raised what its contract does not allow")
+async def _notify(agent: Agent, request: AgentRequest, spans: Spans) -> None:
+    with spans.stage("notify", agent.name, request.turn_id) as span:
+        error: str | None = None
+        try:
+            async with asyncio.timeout(NOTIFY_LIMIT_S):
+                await agent.notify(request)
+        except (ProviderError, TimeoutError) as failure:
+            error = failure.code if isinstance(failure, ProviderError) else TimedOut.code
+            logger.warning("the agent was not told of %s: %s", request.type, failure)
+        except Exception:  # an agent is somebody else's code
+            error = "internal_error"
+            logger.exception("the agent raised what its contract does not allow")
+        span.over(error)

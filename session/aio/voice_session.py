@@ -8,21 +8,23 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Self
 
-from providers.api import Agent, Message, NoiseFilter, SpeechToText, TextToSpeech, TurnDetector, VoiceActivity
+from providers.api import Agent, EchoCanceller, Message, NoiseFilter, TextToSpeech, TurnDetector, VoiceActivity
 from providers.errors import ProviderError
 from providers.vad.energy import Energy
 from session.aio.callbacks import StateCallback, StateCallbacks
+from session.aio.chunked_speech_to_text import AnySpeechToText, as_speech_to_text
 from session.aio.function_agent import AgentFunction, as_agent
 from session.aio.mouth import FrameCounts, OutputQueue
 from session.aio.runner import Parts, Runner
 from session.aio.say_handle import SayHandle
+from session.aio.spans import NoSpans, Spans
 from session.config import SayOptions, SessionConfig
-from session.engine import Engine
 from session.errors import ErrorCode, SessionError
 from session.events import DtmfPressed, HungUp, InterruptAsked, SayAsked, SayCancelled, Started, Typed
 from session.notices import EndReason, Notice, ReplyDone, StateChanged
 from session.states import SessionState
-from session.transport import Transport
+from session.trace import EngineMade, RecordedEngine, Recorder
+from session.transport import CanPing, Transport
 
 __all__ = ("VoiceSession",)
 
@@ -38,7 +40,9 @@ class VoiceSession:
     Audio in and out is signed 16-bit little-endian mono: in at ``input_rate_hz``, out at ``output_rate_hz``, which is
     the transport's rate, or the voice's own where there is no transport. Without ``vad`` the energy of the signal
     decides what is speech; without a turn detector silence alone ends a turn; without an agent nothing answers, and
-    ``say`` speaks.
+    ``say`` speaks. ``stt`` may also be a recogniser of recordings, or a function of 16 kHz PCM that returns its text:
+    an utterance is then transcribed in chunks (``SessionConfig.chunking``). ``trace`` is given the lines of a recording
+    of the call (``session.trace``): they hold what was said. ``spans`` is told of every job (``session.aio.spans``).
 
     :raises SessionError: ``invalid_config``, naming the field.
     """
@@ -46,11 +50,12 @@ class VoiceSession:
     def __init__(  # noqa: PLR0913 -- the published signature: everything a session is made of, by name
         self,
         *,
-        stt: SpeechToText,
+        stt: AnySpeechToText,
         tts: TextToSpeech,
         vad: VoiceActivity | None = None,
         turn_detector: TurnDetector | None = None,
         transport: Transport | None = None,
+        echo_cancellation: EchoCanceller | None = None,
         noise_cancellation: NoiseFilter | None = None,
         agent: Agent | AgentFunction | None = None,
         on_state_changed: StateCallback | None = None,
@@ -60,6 +65,8 @@ class VoiceSession:
         greeting: str | None = None,
         language: str | None = None,
         frames: FrameCounts | None = None,
+        spans: Spans | None = None,
+        trace: Callable[[str], None] | None = None,
     ) -> None:
         for field, given in (("stt", stt), ("tts", tts)):
             if given is None:
@@ -72,10 +79,11 @@ class VoiceSession:
         self._output = OutputQueue(tts.rate_hz)
         self._parts = Parts(
             session_id=config.session_id or str(uuid.uuid4()),
-            stt=stt,
+            stt=as_speech_to_text(stt, config.chunking),
             tts=tts,
             vad=vad or Energy(),
             turn_detector=turn_detector,
+            echo=echo_cancellation,
             noise=noise_cancellation,
             agent=as_agent(agent),
             transport=self._output if transport is None else transport,
@@ -83,13 +91,16 @@ class VoiceSession:
             language=language,
             metadata=dict(metadata or {}),
             frames=frames or FrameCounts(),
+            spans=spans or NoSpans(),
         )
-        self._engine = Engine(
+        made = EngineMade(
             config,
             rate_hz=self._parts.transport.rate_hz,
             detects_turns=turn_detector is not None,
             has_agent=agent is not None,
+            pings=isinstance(self._parts.transport, CanPing),
         )
+        self._engine = made.make() if trace is None else RecordedEngine(made.make(), Recorder(trace, made))
         self._callbacks = StateCallbacks()
         if on_state_changed is not None:
             self._callbacks.add(on_state_changed)

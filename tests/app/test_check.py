@@ -33,8 +33,19 @@ def test_what_fails_is_said_with_its_reason_and_the_rest_is_checked_all_the_same
 
     assert 1 == code
     assert "tts    tone         failed" in written(console)
-    assert "tts.tone.duration_ms" in written(console)
+    assert "tts.options.duration_ms" in written(console)
     assert 5 == written(console).count(" ok")
+
+
+def test_fallbacks_are_checked_too() -> None:
+    console = paper()
+    fallback = '["demo", {"provider": "webhook", "url": "no url"}]'
+    code = check_all(load(environment=QUICK | {"BELUGA_AGENT__FALLBACK": fallback}), console)
+
+    assert 1 == code
+    assert "agent  demo         ok agent.fallback.0" in written(console)
+    assert "agent  webhook      failed agent.fallback.1" in written(console)
+    assert "agent.fallback.1.url: " in written(console)
 
 
 def test_every_provider_is_listed_with_what_installs_it() -> None:

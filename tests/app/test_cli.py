@@ -42,7 +42,7 @@ def test_a_wrong_option_of_a_provider_is_a_line_too() -> None:
     result = run("serve", BELUGA_TTS__OPTIONS='{"colour": 1}')
 
     assert 2 == result.returncode
-    assert result.stderr.startswith("tts.tone.colour: ")
+    assert result.stderr.startswith("tts.options.colour: ")
     assert "Traceback" not in result.stderr
 
 

@@ -13,6 +13,7 @@ import structlog
 from app import logs
 from app.calls import Call
 from app.settings import Log
+from app.spans import Tracing, ids
 from session.errors import ErrorCode
 from session.notices import (
     Ended,
@@ -97,6 +98,50 @@ def test_on_a_terminal_lines_are_for_people(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert "something happened" in stderr.getvalue()
     assert not stderr.getvalue().startswith("{")
+
+
+def test_lines_written_in_a_span_carry_its_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    logs.configure(Log(format="json"))
+    call = Call("s", "token", {}, None, None, transport="websocket")
+    with Tracing().begin(call).stage("agent", "fake", "1"):
+        structlog.get_logger("beluga.test").info("ours")
+        logging.getLogger("other").warning("of a library")
+        inside = ids()
+    structlog.get_logger("beluga.test").info("outside")
+    ours, other, outside = (json.loads(line) for line in stderr.getvalue().splitlines())
+
+    assert {"trace_id", "span_id"} == inside.keys()
+    assert inside.items() <= ours.items()
+    assert inside.items() <= other.items()
+    assert not inside.keys() & outside.keys()
+
+
+def test_the_lines_of_a_session_carry_the_ids_of_its_span_wherever_they_are_written() -> None:
+    call = Call("s", "token", {}, None, None, transport="websocket")
+    Tracing().begin(call)
+    with structlog.testing.capture_logs() as lines:
+        note = logs.watcher(Log())(call)
+        for notice in CONVERSATION:
+            note(notice)
+
+    assert [ids(call.context)] * 4 == [{name: line[name] for name in ("trace_id", "span_id")} for line in lines]
+
+
+def test_a_receiver_of_telemetry_that_fails_is_a_line_now_and_then_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    logs.configure(Log(format="json"))
+    for name in ("opentelemetry.exporter.otlp", "opentelemetry.sdk._shared_internal", "of.somebody.else"):
+        logging.getLogger(name).error("export failed", exc_info=ConnectionError(name))
+    sdk, other = (json.loads(line) for line in stderr.getvalue().splitlines())
+
+    assert ("opentelemetry.exporter.otlp", "of.somebody.else") == (sdk["logger"], other["logger"])
+    assert "exception" not in sdk
+    assert "exception" in other
 
 
 def test_below_the_level_nothing_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:

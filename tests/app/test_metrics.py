@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
+
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from app.calls import Call
 from app.metrics import Metrics
@@ -23,6 +27,8 @@ from session.notices import (
 from session.states import SessionState
 from tests.caller import calling
 from tests.server import running
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "protocol.md"
 
 STARTED = StateChanged(SessionState.LISTENING, SessionState.INITIAL)
 
@@ -155,3 +161,38 @@ async def test_no_label_holds_anything_of_a_caller() -> None:
         assert 'session_active{transport="websocket"} 0.0' in text
         for private in (ready["session_id"], "+15550100", "Joe"):
             assert private not in text
+
+
+async def test_the_instruments_behind_them_are_named_with_dots() -> None:
+    reader = InMemoryMetricReader()
+    metrics = Metrics([reader])
+    metrics.read(FrameCounts(), lambda: (connected(),), [("stt", "fixed", Breaker())])
+    observe = metrics.watch(connected())
+    for notice in (
+        STARTED,
+        TurnDone("1", TurnOutcome.ANSWERED, Latency(200, 100, 80, 60, 450)),
+        InterruptionJudged(committed=True, stop_ms=250),
+        DraftJudged(used=True),
+        ProviderCalled("stt", "fixed", 20),
+        ProviderCalled("tts", "tone", 30, error="timed_out"),
+        ErrorOccurred(ErrorCode.TTS_ERROR, "no", retryable=True, fatal=False),
+        Ended(EndReason.AGENT),
+    ):
+        observe(notice)
+    metrics.refused("full")
+    with metrics.operation("say"):
+        sampling = asyncio.create_task(metrics.sample_lag())
+        await asyncio.sleep(0.3)
+        sampling.cancel()
+    data = reader.get_metrics_data()
+    assert data is not None
+    instruments = {
+        metric.name for each in data.resource_metrics for scope in each.scope_metrics for metric in scope.metrics
+    }
+    shown = set(re.findall(r"^# TYPE (\w+) (\w+)$", metrics.render("")[0].decode(), re.MULTILINE))
+    table = REFERENCE.read_text("utf-8").split("## Metrics", 1)[1].split("\n## ", 1)[0]
+    documented = re.findall(r"^\| `(\w+)` \| `([\w.]+)` \| (\w+) \|", table, re.MULTILINE)
+
+    assert instruments == {instrument for _, instrument, _ in documented}
+    assert all(name.replace("_", ".") == instrument for name, instrument, _ in documented)
+    assert shown == {(name, kind) for name, _, kind in documented}

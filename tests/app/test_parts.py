@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from app import parts
-from app.parts import build, choices, warm_up
+from app.parts import Choice, build, choices, warm_up
 from app.settings import Settings, WrongSettings, load
 from providers.errors import Unreachable
 from providers.tts.tone import Tone
@@ -47,7 +47,7 @@ def test_every_part_is_made_as_configured() -> None:
     made = build(quick())
 
     assert ["fixed", "tone", "energy", "transcript", "echo"] == [part.name for part in made.all()]
-    assert made.noise is None
+    assert (None, None) == (made.echo, made.noise)
 
 
 def test_options_reach_the_provider() -> None:
@@ -61,17 +61,49 @@ def test_every_wrong_option_is_a_line() -> None:
         build(quick(BELUGA_TTS__OPTIONS='{"duration_ms": -1, "colour": 1}', BELUGA_STT__OPTIONS='{"colour": 1}'))
 
     assert 3 == len(raised.value.lines)
-    assert all("colour" in line or "duration_ms" in line for line in raised.value.lines)
+    assert {"tts.options.duration_ms", "tts.options.colour", "stt.options.colour"} == {
+        line.partition(":")[0] for line in raised.value.lines
+    }
+
+
+def test_a_wrong_option_of_a_fallback_is_a_line_with_the_path_of_the_setting() -> None:
+    with pytest.raises(WrongSettings) as raised:
+        build(
+            quick(
+                BELUGA_STT__FALLBACK='[{"provider": "fixed", "options": {"delay_ms": -1}}]',
+                BELUGA_AGENT__FALLBACK='["webhook", {"provider": "webhook", "secret": "hush", "options": {"a": 1}}]',
+            )
+        )
+    lines = raised.value.lines
+
+    assert [
+        "stt.fallback.0.options.delay_ms",
+        "agent.fallback.0.url",
+        "agent.fallback.1.url",
+        "agent.fallback.1.secret",
+        "agent.fallback.1.options.a",
+    ] == [line.partition(":")[0] for line in lines]
+    assert "hush" not in "\n".join(lines)
 
 
 def test_fallbacks_are_choices_and_stand_behind_the_first() -> None:
-    settings = quick(BELUGA_STT__FALLBACK="moonshine")
-    made = build(settings)
+    settings = quick(
+        BELUGA_STT__FALLBACK="moonshine", BELUGA_AGENT__FALLBACK='["demo", {"provider": "echo", "options": {"a": 1}}]'
+    )
 
-    assert [("fixed", False), ("moonshine", True)] == [
-        (choice.name, choice.fallback) for choice in choices(settings) if choice.kind == "stt"
-    ]
-    assert [("stt", "fixed"), ("stt", "moonshine"), ("tts", "tone")] == [
+    assert [
+        Choice("stt", "stt", "fixed", {}),
+        Choice("stt", "stt.fallback.0", "moonshine", {}),
+        Choice("agent", "agent", "echo", {}),
+        Choice("agent", "agent.fallback.0", "demo", {}),
+        Choice("agent", "agent.fallback.1", "echo", {"a": 1}),
+    ] == [choice for choice in choices(settings) if choice.kind in {"stt", "agent"}]
+
+
+def test_every_provider_of_an_order_has_a_breaker_of_its_own_name() -> None:
+    made = build(quick(BELUGA_TTS__FALLBACK='[{"provider": "tone", "options": {"rate_hz": 8000}}]'))
+
+    assert [("stt", "fixed"), ("tts", "tone"), ("tts", "tone-2"), ("agent", "echo")] == [
         (kind, name) for kind, name, _ in made.breakers()
     ]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.settings import WrongSettings, is_loopback, load
+from app.settings import AgentChoice, Part, WrongSettings, is_loopback, load
 
 
 def mistakes(
@@ -27,8 +27,9 @@ def test_the_defaults_are_those_of_the_protocol() -> None:
     settings = load()
 
     assert ("moonshine", "piper") == (settings.stt.provider, settings.tts.provider)
-    assert ("silero", "webrtc", "transcript", "demo") == (
+    assert ("silero", "aec3", "webrtc", "transcript", "demo") == (
         settings.vad.provider,
+        settings.echo.provider,
         settings.noise.provider,
         settings.turn.provider,
         settings.agent.provider,
@@ -68,7 +69,7 @@ def test_the_environment_reaches_every_level() -> None:
     )
 
     assert {"text": "hi"} == settings.stt.options
-    assert ["tone"] == settings.tts.fallback
+    assert [Part(provider="tone")] == settings.tts.fallback
     assert (1, None) == (settings.session.interruption.words, settings.session.user_away_timeout)
     assert ["first-key", "second-key"] == [key.get_secret_value() for key in settings.auth.api_keys]
     assert (120.0, True) == (settings.limits.connect_within, settings.log.transcripts)
@@ -92,6 +93,53 @@ def test_the_agent_is_made_with_its_url_and_secret() -> None:
     ).agent
 
     assert {"url": "http://127.0.0.1:9000", "secret": "whsec_c2VjcmV0", "more": 1} == agent.all_options()
+
+
+def test_a_fallback_is_a_name_or_a_table(tmp_path: Path) -> None:
+    text = "stt.fallback = ['fixed', {provider = 'moonshine', options = {model = 'base'}}]\n[[agent.fallback]]\n"
+    config = written(tmp_path, text + "provider = 'webhook'\nurl = 'http://127.0.0.1:9000'\n")
+    settings = load(
+        config=config,
+        environment={"BELUGA_TTS__FALLBACK": '["tone", {"provider": "piper", "options": {"threads": 1}}]'},
+    )
+
+    assert [Part(provider="fixed"), Part(provider="moonshine", options={"model": "base"})] == settings.stt.fallback
+    assert [Part(provider="tone"), Part(provider="piper", options={"threads": 1})] == settings.tts.fallback
+    assert [AgentChoice(provider="webhook", url="http://127.0.0.1:9000")] == settings.agent.fallback
+    assert {"url": "http://127.0.0.1:9000"} == settings.agent.fallback[0].all_options()
+
+
+def test_the_same_provider_may_follow_itself_with_other_options() -> None:
+    fallback = '[{"provider": "webhook", "url": "http://127.0.0.1:2"}]'
+    first = {"BELUGA_AGENT__PROVIDER": "webhook", "BELUGA_AGENT__URL": "http://127.0.0.1:1"}
+
+    assert 1 == len(load(environment=first | {"BELUGA_AGENT__FALLBACK": fallback}).agent.fallback)
+
+
+@pytest.mark.parametrize(
+    ("fallback", "line"),
+    [
+        ('{"provider": "echo"}', "agent.fallback: *** given, a list allowed"),
+        ('[{"secret": "hush"', "agent.fallback: *** given, a list of names and tables in JSON allowed"),
+        ("[5]", "agent.fallback.0: 5 given, a name or a table allowed"),
+        ('["echo", ["hush"]]', "agent.fallback.1: a list given, a name or a table allowed"),
+        ('[{"provider": ""}]', "agent.fallback.0.provider: '' given, a string that is not empty allowed"),
+        (
+            '[{"provider": "echo", "colour": 1}]',
+            "agent.fallback.0.colour: unknown setting; known are provider, options, url, secret",
+        ),
+        ('[{"provider": "echo", "options": 1}]', "agent.fallback.0.options: *** given, a JSON object allowed"),
+        ('[{"provider": "echo", "secret": ["hush"]}]', "agent.fallback.0.secret: *** given, a string allowed"),
+    ],
+)
+def test_a_mistake_in_a_fallback_is_one_line_with_its_path(fallback: str, line: str) -> None:
+    assert [line] == mistakes({"BELUGA_AGENT__FALLBACK": fallback})
+
+
+def test_an_unknown_fallback_is_told_those_that_exist() -> None:
+    (line,) = mistakes({"BELUGA_TTS__FALLBACK": '["tone", "nobody"]'})
+
+    assert line.startswith("tts.fallback.1.provider: 'nobody' given, piper,")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +217,13 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
     [
         ({"BELUGA_SERVER__HOST": "0.0.0.0"}, "server.host"),
         ({"BELUGA_AGENT__URL": "http://127.0.0.1"}, "agent.url"),
-        ({"BELUGA_STT__FALLBACK": '["moonshine"]'}, "stt.fallback"),
+        ({"BELUGA_STT__FALLBACK": '["moonshine"]'}, "stt.fallback.0"),
+        ({"BELUGA_TTS__FALLBACK": "tone,tone"}, "tts.fallback.1"),
+        ({"BELUGA_AGENT__FALLBACK": '[{"provider": "echo", "url": "http://127.0.0.1"}]'}, "agent.fallback.0.url"),
+        (
+            {"BELUGA_AGENT__FALLBACK": '[{"provider": "webhook", "url": "u", "options": {"url": "u"}}]'},
+            "agent.fallback.0.options.url",
+        ),
         ({"BELUGA_SESSION__ENDPOINTING__MAXIMUM_SILENCE": "100ms"}, "session.endpointing.maximum_silence"),
     ],
 )

@@ -12,6 +12,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.caller import PCM_16K
+from tests.e2e.speakerphone import Speakerphone
 
 __all__ = ("Line", "on_the_line")
 
@@ -24,6 +25,7 @@ class Line:
     """Times are ms since the server was ready. ``audio``: each frame that came, in order."""
 
     socket: ClientConnection
+    phone: Speakerphone | None = None
     messages: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     audio: list[tuple[int, bytes]] = field(default_factory=list)
     _began_s: float = 0.0
@@ -71,7 +73,8 @@ class Line:
             if not saying and not self._to_say.empty():
                 saying, began = self._to_say.get_nowait()
                 began.set_result(self.now_ms)
-            await self.socket.send(saying[:FRAME_BYTES].ljust(FRAME_BYTES, b"\0"))
+            frame = saying[:FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
+            await self.socket.send(frame if self.phone is None else self.phone.mixed(frame))
             saying = saying[FRAME_BYTES:]
 
     async def listen(self) -> None:
@@ -79,8 +82,12 @@ class Line:
             async with self._changed:
                 if isinstance(data, bytes):
                     self.audio.append((self.now_ms, data))
+                    if self.phone is not None:
+                        self.phone.plays(data)
                 else:
                     self.messages.append((self.now_ms, json.loads(data)))
+                    if self.phone is not None and self.messages[-1][1]["type"] == "clear":
+                        self.phone.clear()
                 self._changed.notify_all()
 
     async def begin(self) -> None:
@@ -90,9 +97,9 @@ class Line:
 
 
 @asynccontextmanager
-async def on_the_line(url: str) -> AsyncIterator[Line]:
+async def on_the_line(url: str, phone: Speakerphone | None = None) -> AsyncIterator[Line]:
     async with connect(url, compression=None, max_size=None) as socket:
-        line = Line(socket)
+        line = Line(socket, phone)
         await line.begin()
         tasks = [asyncio.create_task(line.speak()), asyncio.create_task(line.listen())]
         try:

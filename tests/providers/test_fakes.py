@@ -6,7 +6,7 @@ import pytest
 
 from providers.api import AgentAction, AgentRequest, AgentText, SpeechOptions, Transcript, TurnSoFar
 from providers.errors import Overloaded, Unreachable
-from providers.fakes import FakeAgent, FakeNoise, FakeStt, FakeTts, FakeTurnDetector, FakeVad, Utterance
+from providers.fakes import FakeAgent, FakeNoise, FakeStt, FakeTts, FakeTurnDetector, FakeVad, Utterance, after
 
 LOUD = b"\x00\x40" * 512
 QUIET = bytes(1024)
@@ -106,3 +106,55 @@ async def test_an_agent_may_be_a_function_and_remembers_who_gave_up() -> None:
     assert AgentText("hello") == await anext(answer)
     await answer.aclose()
     assert ["1"] == [request.turn_id for request in agent.abandoned]
+
+
+async def test_a_text_may_be_refused() -> None:
+    tts = FakeTts(refusals=[None, Overloaded("full")])
+    first = [chunk async for chunk in tts.synthesise("a", SpeechOptions())]
+    with pytest.raises(Overloaded):
+        await anext(tts.synthesise("b", SpeechOptions()))
+    third = [chunk async for chunk in tts.synthesise("c", SpeechOptions())]
+
+    assert len(first) == len(third) > 0
+    assert ["a", "b", "c"] == [text for text, _ in tts.requests]
+
+
+def test_a_stream_may_be_refused() -> None:
+    stt = FakeStt([Unreachable("gone"), "hello"])
+    with pytest.raises(Unreachable):
+        stt.open()
+
+    assert stt.open() is stt.streams[0]
+
+
+async def test_voice_activity_may_fail() -> None:
+    stream = FakeVad([0.5, Unreachable("gone")]).open()
+    assert 0.5 == await stream.detect(QUIET)
+    with pytest.raises(Unreachable):
+        await stream.detect(QUIET)
+
+    assert 1.0 == await stream.detect(LOUD)
+
+
+async def test_voice_activity_waits_for_its_gate() -> None:
+    open_it = asyncio.Event()
+    detecting = asyncio.create_task(FakeVad(gate=open_it.wait).open().detect(LOUD))
+    await asyncio.sleep(0)
+    assert not detecting.done()
+    open_it.set()
+
+    assert 1.0 == await detecting
+
+
+async def test_a_gate_may_open_by_itself_later_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    async def keep(delay_s: float) -> None:
+        waited.append(delay_s)
+
+    monkeypatch.setattr(asyncio, "sleep", keep)
+    gate = after(0.1, 0.5, 2.0)
+    for _ in range(4):
+        await gate()
+
+    assert [0.1, 0.5, 2.0, 2.0] == waited

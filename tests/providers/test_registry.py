@@ -32,7 +32,8 @@ def test_a_provider_is_made_with_its_options() -> None:
     assert "silence" == detector.name
 
 
-def test_no_noise_cancellation_is_none() -> None:
+def test_no_echo_cancellation_and_no_noise_cancellation_are_none() -> None:
+    assert providers.create("echo", "none") is None
     assert providers.create("noise", "none") is None
 
 
@@ -42,7 +43,7 @@ def test_an_unknown_name_lists_what_exists() -> None:
 
 
 def test_an_unknown_kind_lists_what_exists() -> None:
-    with pytest.raises(Rejected, match="'smell', there are stt, tts, vad, noise, turn, agent"):
+    with pytest.raises(Rejected, match="'smell', there are stt, tts, vad, echo, noise, turn, agent"):
         providers.create(cast("Any", "smell"), "nose")
 
 

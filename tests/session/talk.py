@@ -30,9 +30,10 @@ class Talk:
         detects_turns: bool = False,
         greeting: str | None = None,
         started: bool = True,
+        pings: bool = False,
     ) -> None:
         self.engine = Engine(
-            config or SessionConfig(), rate_hz=RATE_HZ, detects_turns=detects_turns, has_agent=has_agent
+            config or SessionConfig(), rate_hz=RATE_HZ, detects_turns=detects_turns, has_agent=has_agent, pings=pings
         )
         self.now_ms = 0
         self.given: list[Command] = []

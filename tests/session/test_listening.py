@@ -8,7 +8,7 @@ from session.desk import Desk
 from session.endpointing import FINALISE_AFTER_MS
 from session.errors import ErrorCode
 from session.events import Failed, Judged, Transcribed
-from session.listening import Listener
+from session.listening import OVERLAP_MS, Listener
 from session.notices import ErrorOccurred, SpeechStarted, SpeechStopped, TranscriptChanged, TurnDone, TurnOutcome
 from tests.session.talk import Talk
 
@@ -209,15 +209,48 @@ def test_it_is_not_tried_again_later_than_a_final_may_come() -> None:
     assert [TurnOutcome.FAILED] == [done.outcome for done in talk.all(TurnDone)]
 
 
+def test_the_tries_of_a_final_have_one_limit_together() -> None:
+    talk = Talk(SessionConfig(retry_delay="500ms", stt_timeout="1s", apology=""), has_agent=False)
+    talk.user_speaks(400)
+    talk.user_is_silent(FINALISE_AFTER_MS)
+    talk.happens(Failed(talk.last(Feed).job, "broke", retryable=True))
+    talk.user_is_silent(980)
+
+    assert 2 == len(talk.all(Finalise))
+    assert [] == talk.all(TurnDone)
+
+    talk.user_is_silent(20)
+
+    assert [TurnOutcome.FAILED] == [done.outcome for done in talk.all(TurnDone)]
+
+
+def test_the_final_of_who_has_spoken_on_has_its_own_limit() -> None:
+    talk = Talk(SessionConfig(retry_delay="500ms", stt_timeout="1s"), has_agent=False)
+    talk.user_speaks(400)
+    talk.user_is_silent(FINALISE_AFTER_MS)
+    talk.user_speaks(2_000)
+    talk.happens(Failed(talk.last(Feed).job, "broke", retryable=True))
+    talk.user_is_silent(1_400)
+    talk.is_transcribed("hello")
+
+    assert ["hello"] == finals(talk)
+    assert 900 == talk.last(TurnDone).latency.stt_ms
+
+
 def test_an_utterance_that_is_cut_at_its_limit_after_its_transcription_broke_has_what_it_has() -> None:
     talk = Talk(SessionConfig(max_utterance="1s"), has_agent=False)
     talk.user_speaks(500)
-    talk.is_transcribed("on and on", final=False)
+    talk.is_transcribed("on and", final=False)
     talk.happens(Failed(talk.last(Feed).job, "broke", retryable=False))
     talk.user_speaks(500)
 
-    assert ["on and on"] == finals(talk)
+    assert ["on"] == finals(talk)
     assert [] == talk.all(Finalise)
+
+    talk.is_transcribed("on and on")
+    talk.user_is_silent(500)
+
+    assert ["on", "and on"] == finals(talk)
 
 
 def test_an_overlong_utterance_ends_with_the_first_final_while_it_still_goes_on() -> None:
@@ -226,22 +259,78 @@ def test_an_overlong_utterance_ends_with_the_first_final_while_it_still_goes_on(
 
     assert 1 == len(talk.all(Finalise))
 
-    talk.is_transcribed("on and on")
+    talk.is_transcribed("one two three four five six seven eig")
 
-    assert ["on and on"] == finals(talk)
-    assert [SpeechStopped(1_200)] == talk.all(SpeechStopped)
+    assert ["one two three four five"] == finals(talk)
+    assert [SpeechStopped(1_000)] == talk.all(SpeechStopped)
 
 
-def test_speech_that_follows_an_overlong_utterance_begins_anew() -> None:
-    """The window before the first word was almost speech: it belongs to that word, and not to the next turn's."""
+def test_who_goes_on_past_the_limit_is_in_a_new_turn_that_is_heard_from_before_the_cut() -> None:
     talk = Talk(SessionConfig(max_utterance="1s"), has_agent=False)
-    talk.user_speaks(20, probability=0.2)
-    talk.user_speaks(1_000)
-    talk.is_transcribed("on and on")
-    talk.user_speaks(200)
+    talk.user_speaks(1_200)
+    talk.is_transcribed("one two three four five six seven eig")
 
-    assert [SpeechStarted(0), SpeechStarted(1_020)] == talk.all(SpeechStarted)
-    assert ["on and on"] == finals(talk)
+    assert [SpeechStarted(0), SpeechStarted(1_000)] == talk.all(SpeechStarted)
+    assert [("1", None), ("2", OVERLAP_MS + 200)] == [(feed.turn_id, feed.back_ms) for feed in talk.all(Feed)]
+
+
+def test_the_words_at_the_limit_are_in_the_two_turns_once() -> None:
+    talk = Talk(SessionConfig(max_utterance="1s"), has_agent=False)
+    talk.user_speaks(1_200)
+    talk.is_transcribed("one two three four five six seven eig")
+    talk.is_transcribed("Five six", final=False)
+    talk.user_speaks(400)
+    talk.user_is_silent(180)
+    talk.is_transcribed("Or five six seven eight nine ten.")
+    talk.user_is_silent(400)
+
+    assert ["one two three four five", "six seven eight nine ten."] == finals(talk)
+
+
+def test_who_goes_on_past_the_limit_and_is_understood_no_more_keeps_their_last_words() -> None:
+    talk = Talk(SessionConfig(max_utterance="1s"), has_agent=False)
+    talk.user_speaks(1_100)
+    talk.is_transcribed("one two three four five six")
+    talk.happens(Failed(talk.last(Feed).job, "broke", retryable=False))
+    talk.user_is_silent(600)
+
+    assert ["one two three", "four five six"] == finals(talk)
+
+
+def test_who_stops_at_the_limit_has_said_it_all_in_one_turn() -> None:
+    talk = Talk(SessionConfig(max_utterance="1s"), has_agent=False)
+    talk.user_speaks(1_000)
+    talk.user_is_silent(300)
+    talk.is_transcribed("one two three four")
+    talk.user_is_silent(600)
+
+    assert ["one two three four"] == finals(talk)
+    assert 1 == len(talk.all(TurnDone))
+
+
+def test_who_has_fallen_silent_by_the_time_the_final_comes_is_heard_to_the_end() -> None:
+    talk = Talk(SessionConfig(max_utterance="1s"), has_agent=False)
+    talk.user_speaks(1_100)
+    talk.user_is_silent(700)
+    talk.is_transcribed("one two three four five six")
+
+    assert [feed.job for feed in talk.all(Feed)] == [finalise.job for finalise in talk.all(Finalise)]
+
+    talk.is_transcribed("three four five six seven")
+
+    assert ["one two three", "four five six seven"] == finals(talk)
+
+
+def test_a_caller_who_is_gone_at_the_limit_leaves_no_turn_open() -> None:
+    talk = Talk(SessionConfig(max_utterance="1s"), has_agent=False)
+    talk.user_speaks(1_100)
+    talk.is_transcribed("one two three four five six")
+    talk.passes(400)
+    talk.is_transcribed("three four five six")
+    talk.passes(400)
+
+    assert ["one two three", "four five six"] == finals(talk)
+    assert 2 == len(talk.all(TurnDone))
 
 
 def test_audio_that_stops_coming_counts_as_silence() -> None:
@@ -255,7 +344,7 @@ def test_audio_that_stops_coming_counts_as_silence() -> None:
 
 def test_without_a_turn_there_is_nothing_to_do() -> None:
     desk = Desk()
-    listener = Listener(desk, SessionConfig(), detects_turns=True)
+    listener = Listener(desk, SessionConfig(), rate_hz=8_000, detects_turns=True)
     job = desk.open("stt")
     listener.gap()
     listener.retry()

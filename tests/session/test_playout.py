@@ -113,6 +113,14 @@ def test_timings_that_do_not_match_the_words_are_not_believed() -> None:
     assert "abc" == heard_at(a_playout(("abc de fghij", 1_000), timings=TIMED[:2]), 200)
 
 
+def test_of_a_piece_that_is_still_synthesised_the_first_words_have_their_times() -> None:
+    playout = Playout(RATE_HZ)
+    playout.begin_piece("one two three four")
+    playout.spoken(1_000, TIMED[:2])
+
+    assert ["one", "one two", "one two", "one two three"] == [heard_at(playout, at) for at in (200, 450, 600, 700)]
+
+
 def test_timings_that_come_with_later_audio_are_put_together() -> None:
     playout = Playout(RATE_HZ)
     playout.begin_piece("one two three")

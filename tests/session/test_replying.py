@@ -215,6 +215,22 @@ def test_a_retry_that_would_come_after_the_limit_is_none() -> None:
     assert [TurnOutcome.FAILED] == [done.outcome for done in talk.all(TurnDone)]
 
 
+def test_the_tries_of_a_piece_have_one_limit_together() -> None:
+    talk = Talk(SessionConfig(tts_timeout="2s", apology=""))
+    talk.happens(Typed("hello"))
+    talk.happens(AgentSaid(talk.asked[-1].job, TWO))
+    talk.happens(Failed(talk.last(Say).job, "broke", retryable=True))
+    talk.passes(1_000)
+    talk.passes(999)
+
+    assert 2 == len(talk.all(Say))
+    assert [] == talk.all(TurnDone)
+
+    talk.passes(1)
+
+    assert [TurnOutcome.FAILED] == [done.outcome for done in talk.all(TurnDone)]
+
+
 def test_a_voice_that_gives_up_gives_the_agent_up_too() -> None:
     talk = Talk()
     talk.happens(Typed("hello"))

@@ -22,6 +22,7 @@ class Weather:
     agent_gap_ms: int = 30
     agent_answers: tuple[str, ...] = ("Sure. Let me see what I can do about that for you today.",)
     agent_fails: tuple[str, ...] = ("",)
+    asks_who_is_away: bool = False
     tts_first_ms: tuple[int | None, ...] = (90,)
     tts_gap_ms: int = 20
     tts_fails: tuple[str, ...] = ("",)
@@ -52,6 +53,7 @@ def weathers() -> st.SearchStrategy[Weather]:
         agent_gap_ms=st.sampled_from([0, 5, 20, 50, 300, 1_500]),
         agent_answers=_several(st.sampled_from(answers)),
         agent_fails=_several(_failures),
+        asks_who_is_away=st.booleans(),
         tts_first_ms=_several(_delays),
         tts_gap_ms=st.sampled_from([0, 10, 50, 150, 600]),
         tts_fails=_several(_failures),

@@ -199,7 +199,7 @@ class World:
 
     def _feed(self, command: Feed) -> None:
         request = self._next("stt")
-        since_ms = 0 if command.again else self.now_ms - 400
+        since_ms = 0 if command.again else self.now_ms - (command.back_ms or 400)
         self._streams[command.job] = _Stream(since_ms, request)
         failure = _nth(self.weather.stt_fails, request)
         if failure:
@@ -234,7 +234,7 @@ class World:
 
     def _ask(self, command: Ask) -> None:
         self.asked.append(command)
-        if command.type == "session.started":
+        if command.type == "session.started" or (command.type == "user.away" and not self.weather.asks_who_is_away):
             self._answer(command.job, 10, lambda: AgentFinished(command.job))
             return
         request = self._next("agent")

@@ -99,10 +99,10 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serving(answer: Answer) -> AsyncIterator[Server]:
-    """A server on a free port; ``answer`` is awaited for each request."""
+async def serving(answer: Answer, port: int = 0) -> AsyncIterator[Server]:
+    """A server, on a free port where none is given; ``answer`` is awaited for each request."""
     server = Server(answer)
-    listener = await asyncio.start_server(server.connected, "127.0.0.1", 0)
+    listener = await asyncio.start_server(server.connected, "127.0.0.1", port)
     server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/agent"
     try:
         yield server

@@ -11,6 +11,7 @@ import pytest
 from providers.api import SpeechChunk, SpeechOptions, TextToSpeech
 from providers.errors import ProviderError
 from providers.fakes import FakeTts
+from providers.phrase_cache import PhraseCache
 from providers.tts.piper import Piper
 from providers.tts.tone import Tone
 
@@ -18,6 +19,7 @@ FACTORIES: dict[str, Callable[[], TextToSpeech]] = {
     "fake": FakeTts,
     "tone": Tone,
     "piper": Piper,
+    "phrase cache": lambda: PhraseCache(Piper(), 2**20),
 }
 
 TEXT = "This is the first sentence. This is the second one."

@@ -13,6 +13,7 @@ from providers.api import SpeechOptions
 from providers.errors import Malformed, Rejected
 from providers.inference import Priority, shared_worker
 from providers.resample import Resampler
+from providers.spoken_form import SpokenWord
 from providers.stt.moonshine import Moonshine
 from providers.tts import piper as vendor
 from providers.tts.piper import Piper
@@ -90,19 +91,66 @@ async def test_nothing_to_say_gives_nothing(tts: Piper, text: str) -> None:
     assert b"" == await spoken(tts, text)
 
 
-async def test_a_sentence_without_an_end_is_said_in_parts(tts: Piper) -> None:
-    parts = list(vendor._parts("and so on " * 100))
+def parts_of(text: str) -> list[str]:
+    words = [SpokenWord(word, word) for word in text.split()]
+    return [" ".join(word.spoken for word in part) for part in vendor._parts(words)]
+
+
+def test_a_sentence_without_an_end_is_said_in_parts() -> None:
+    parts = parts_of("and so on " * 100)
 
     assert " ".join(parts) == ("and so on " * 100).strip()
     assert max(map(len, parts)) <= 300
-    assert ["Dr. No came. He [said] so."] == list(vendor._parts("Dr. No came. He [[said] so."))
+    assert ["Dr. No came. He said so."] == parts_of("Dr. No came. He said so.")
+    assert [300, 300, 100] == [len(part) for part in parts_of("x" * 700)]
+
+
+async def test_brackets_are_no_phonemes(tts: Piper) -> None:
+    assert await words_of(tts, "He [[ said ]] so.") == "He [[ said ]] so.".replace("[[", "[").split()
+
+
+async def words_of(tts: Piper, text: str) -> list[str]:
+    return [
+        word.word for chunk in [chunk async for chunk in tts.synthesise(text, SpeechOptions())] for word in chunk.words
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The train leaves, at last. Please do not be late \u2014 okay?",
+        "Dr. Smith paid $1,234.56 on 2026-11-23; call (555) 123-4567.",
+        "... hello",
+        "no no no no",
+        "and so on " * 40,
+        "Das kostet 5,20 \u20ac.",
+    ],
+)
+async def test_every_word_of_the_text_has_its_time(tts: Piper, text: str) -> None:
+    assert text.split() == await words_of(tts, text)
+
+
+async def test_a_word_is_over_before_the_pause_behind_it(tts: Piper) -> None:
+    chunks = [chunk async for chunk in tts.synthesise("Hello. Good evening.", SpeechOptions())]
+    ends = {word.word: word.end_sample for chunk in chunks for word in chunk.words}
+    levels = np.abs(samples(b"".join(chunk.pcm for chunk in chunks)))
+    around = levels[ends["Hello."] - 500 : ends["Hello."] + 1_000]
+
+    assert around.min() < 300
+    assert ends["Hello."] < ends["Good"] < ends["evening."] <= len(levels)
+
+
+async def test_a_voice_that_tells_no_lengths_is_timed_by_its_phonemes() -> None:
+    chunk = AudioChunk(22_050, 2, 1, np.zeros(6_000, np.float32), ["a", "\u02d0", " ", "b", "."], [])
+
+    assert [2_400, 4_800] == [round(end) for end in vendor._ends_of_sounds(chunk)]
 
 
 async def test_who_stops_listening_stops_the_synthesis(tts: Piper, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     trimmed = vendor._trimmed
 
-    def noting(levels: NDArray[np.int16]) -> bytes:
+    def noting(levels: NDArray[np.int16]) -> tuple[bytes, int]:
         said.append("sentence")
         return trimmed(levels)
 
@@ -150,7 +198,7 @@ async def test_a_voice_of_another_rate_is_converted() -> None:
 
 
 async def test_a_failure_of_the_voice_is_an_error_of_the_provider(tts: Piper, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(samples: NDArray[np.int16]) -> bytes:
+    def fail(samples: NDArray[np.int16]) -> tuple[bytes, int]:
         raise RuntimeError("broken")
 
     monkeypatch.setattr(vendor, "_trimmed", fail)

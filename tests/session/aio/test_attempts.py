@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 
 from providers.errors import Rejected, TimedOut, Unreachable
-from session.aio.attempts import Attempts, Members, NobodyWatches
+from session.aio.attempts import Attempts, Members, NobodyIsWell
 from session.breaker import OPEN_MS, BreakerState
+
+PATIENCE_MS = 1_000
 
 
 class Somebody:
@@ -41,12 +44,12 @@ class Log:
 
 class Rig:
     def __init__(self, *names: str) -> None:
-        self.members = Members([Somebody(name) for name in names])
+        self.members = Members([Somebody(name) for name in names], PATIENCE_MS, lambda: self.now_ms)
         self.log = Log()
         self.now_ms = 0
 
     def attempts(self) -> Attempts[Somebody]:
-        return Attempts(self.members.all, lambda: self.now_ms, self.log)
+        return self.members.attempts(self.log)
 
     def fail(self, times: int = 5) -> None:
         for _ in range(times):
@@ -121,7 +124,8 @@ def test_where_nobody_is_well_that_is_the_error() -> None:
     attempts = rig.attempts()
 
     assert [] == list(attempts)
-    assert isinstance(attempts.error, Unreachable)
+    assert isinstance(attempts.error, NobodyIsWell)
+    assert (False, "unreachable") == (attempts.error.retryable, attempts.error.code)
 
 
 def test_who_may_come_need_not_be_well() -> None:
@@ -139,10 +143,64 @@ def test_what_comes_of_nothing_that_was_asked_changes_nothing() -> None:
     attempts.succeeded()
     attempts.failed(Unreachable("x"))
     attempts.over()
-    NobodyWatches().asks("a")
-    NobodyWatches().over("unreachable")
 
     assert [BreakerState.CLOSED] == rig.states
+
+
+async def test_it_need_not_be_watched() -> None:
+    members = Members([Somebody("a"), Somebody("b")])
+    attempts = members.attempts(None)
+    for _ in attempts:
+        attempts.failed(Unreachable("gone"))
+
+    assert [("a", 0), ("b", 0)] == [(name, int(breaker.state)) for name, breaker in members.breakers]
+
+
+def test_those_of_the_same_name_are_numbered() -> None:
+    rig = Rig("webhook", "demo", "webhook", "webhook")
+    attempts = rig.attempts()
+    for _ in attempts:
+        attempts.failed(Unreachable("gone"))
+
+    assert ["webhook", "demo", "webhook-2", "webhook-3"] == [name for name, _ in rig.members.breakers]
+    assert "asks webhook-3" == rig.log.lines[-1]
+
+
+async def test_what_is_late_while_another_is_well_has_timed_out() -> None:
+    attempts = Members([Somebody("a"), Somebody("b")], patience_ms=0).attempts(None)
+    next(iter(attempts))
+    with pytest.raises(TimedOut, match="a: gave nothing within 0 ms"):
+        await attempts.in_time(asyncio.Event().wait())
+
+
+async def test_a_limit_of_the_providers_own_stays_its_own() -> None:
+    async def theirs() -> None:
+        raise TimeoutError("their mistake")
+
+    attempts = Rig("a", "b").attempts()
+    next(iter(attempts))
+    with pytest.raises(TimeoutError, match="their mistake"):
+        await attempts.in_time(theirs())
+
+
+async def test_one_that_is_left_when_it_is_late_has_failed_and_one_that_had_given_something_has_not() -> None:
+    rig = Rig("silent", "busy")
+    for _ in range(5):
+        silent = rig.attempts()
+        busy = rig.attempts()
+        next(iter(silent))
+        busy_ones = iter(busy)
+        next(busy_ones)
+        busy.failed(Rejected("not me"))
+        next(busy_ones)
+        await busy.in_time(asyncio.sleep(0))
+        silent.due()
+        rig.now_ms += PATIENCE_MS
+        silent.due()
+        silent.over()
+        busy.over()
+
+    assert [BreakerState.OPEN, BreakerState.CLOSED] == rig.states
 
 
 async def test_one_that_is_warm_is_enough(caplog: pytest.LogCaptureFixture) -> None:

@@ -55,9 +55,9 @@ async def test_a_deadline_comes_in_its_time() -> None:
         took_s = asyncio.get_running_loop().time() - begun_s
         await witness.until(TurnDone)
 
-        assert ErrorCode.AGENT_ERROR is error.code
-        assert took_s >= 0.099
-        assert ["turn"] == [request.type for request in agent.abandoned]
+    assert ErrorCode.AGENT_ERROR is error.code
+    assert took_s >= 0.099
+    assert ["turn"] == [request.type for request in agent.abandoned]
 
 
 async def test_there_is_one_timer_and_none_after_the_end() -> None:

@@ -1,124 +1,22 @@
-"""Several providers of a kind as one: the first that is well is asked, and where it fails the next takes over at once.
-
-Made once and shared by all sessions of a process, and so are the breakers: what one session learns of a provider spares
-the others. The trial that a half-open breaker lets through is how the first is probed, and taken back when it heals.
-
-All speak at the rate of the first. A voice is asked for by the name that the first knows it by, so the others use
-their own default.
-"""
+"""Several recognisers as one: the first that is well hears, and where it fails the next hears all of it again."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Sequence
 
-from providers.api import SpeechChunk, SpeechOptions, SpeechToText, SttStream, TextToSpeech, Transcript
+from providers.api import SpeechToText, SttStream, Transcript
 from providers.audio import BYTES_PER_SAMPLE
 from providers.errors import Malformed, TimedOut
 from providers.resample import Resampler
-from session.aio.attempts import Attempts, Members, NobodyWatches, Watch
+from session.aio.attempts import PATIENCE_MS, Attempts, Members, Watch, monotonic_ms
 from session.breaker import Breaker
 
-__all__ = ("PATIENCE_MS", "SpeechToTextInOrder", "TextToSpeechInOrder")
-
-PATIENCE_MS = 2_500
-"""How long a provider may take to give its first result while another one could be asked instead."""
+__all__ = ("SpeechToTextInOrder",)
 
 KEPT_MS = 30_000
 """Of an utterance, for whoever takes over; the oldest goes first."""
-
-
-def _monotonic_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
-
-
-# --- text to speech ---------------------------------------------------------------------------------------------
-
-
-class TextToSpeechInOrder:
-    """A piece that fails, or is late, before any of it was given is spoken by the next; after that it is raised."""
-
-    def __init__(
-        self,
-        providers: Sequence[TextToSpeech],
-        *,
-        patience_ms: int = PATIENCE_MS,
-        clock_ms: Callable[[], int] = _monotonic_ms,
-    ) -> None:
-        self._members = Members[TextToSpeech](providers)
-        self._patience_ms = patience_ms
-        self._clock_ms = clock_ms
-        self.name = self._members.first.name
-        self.rate_hz = self._members.first.rate_hz
-
-    @property
-    def breakers(self) -> tuple[tuple[str, Breaker], ...]:
-        return tuple((member.provider.name, member.breaker) for member in self._members.all)
-
-    async def warm_up(self) -> None:
-        await self._members.warm_up()
-
-    async def synthesise(
-        self, text: str, options: SpeechOptions, watch: Watch | None = None
-    ) -> AsyncGenerator[SpeechChunk, None]:
-        """:raises ProviderError: the last failure, when all have failed."""
-        attempts = Attempts(self._members.all, self._clock_ms, watch or NobodyWatches())
-        try:
-            for provider in attempts:
-                given = False
-                try:
-                    async with aclosing(self._spoken_by(provider, text, options, attempts)) as chunks:
-                        async for chunk in chunks:
-                            given = True
-                            yield chunk
-                except Exception as error:  # a vendor's code, and a vendor's mistakes
-                    attempts.failed(error)
-                    if given:
-                        raise
-                else:
-                    attempts.succeeded()
-                    return
-            raise attempts.error
-        finally:
-            attempts.over()
-
-    async def aclose(self) -> None:
-        await self._members.aclose()
-
-    async def _spoken_by(
-        self, provider: TextToSpeech, text: str, options: SpeechOptions, attempts: Attempts[TextToSpeech]
-    ) -> AsyncGenerator[SpeechChunk, None]:
-        """At our rate; the first chunk within our patience, where another could give it instead."""
-        if provider is not self._members.first:
-            options = replace(options, voice=None)
-        resampler = Resampler(provider.rate_hz, self.rate_hz)
-        patience_s = self._patience_ms / 1000 if attempts.another_is_well else None
-        async with aclosing(provider.synthesise(text, options)) as chunks:
-            try:
-                async with asyncio.timeout(patience_s):
-                    chunk = await anext(chunks, None)
-            except TimeoutError:
-                raise TimedOut(f"said nothing within {self._patience_ms} ms", provider=provider.name) from None
-            while chunk is not None:
-                yield _converted(chunk, resampler)
-                chunk = await anext(chunks, None)
-        rest = resampler.process(b"", last=True)
-        if rest:
-            yield SpeechChunk(rest)
-
-
-def _converted(chunk: SpeechChunk, resampler: Resampler) -> SpeechChunk:
-    words = tuple(
-        replace(word, end_sample=word.end_sample * resampler.to_hz // resampler.from_hz) for word in chunk.words
-    )
-    return SpeechChunk(resampler.process(chunk.pcm), words)
-
-
-# --- speech to text ---------------------------------------------------------------------------------------------
 
 
 class SpeechToTextInOrder:
@@ -129,25 +27,22 @@ class SpeechToTextInOrder:
         providers: Sequence[SpeechToText],
         *,
         patience_ms: int = PATIENCE_MS,
-        clock_ms: Callable[[], int] = _monotonic_ms,
+        clock_ms: Callable[[], int] = monotonic_ms,
     ) -> None:
-        self._members = Members[SpeechToText](providers)
-        self._patience_ms = patience_ms
-        self._clock_ms = clock_ms
+        self._members = Members[SpeechToText](providers, patience_ms, clock_ms)
         self.name = self._members.first.name
         self.rate_hz = self._members.first.rate_hz
 
     @property
     def breakers(self) -> tuple[tuple[str, Breaker], ...]:
-        return tuple((member.provider.name, member.breaker) for member in self._members.all)
+        return self._members.breakers
 
     async def warm_up(self) -> None:
         await self._members.warm_up()
 
     def open(self, *, language: str | None = None, watch: Watch | None = None) -> _StreamInOrder:
         """:raises ProviderError: the last failure, when none could be opened."""
-        attempts = Attempts(self._members.all, self._clock_ms, watch or NobodyWatches())
-        return _StreamInOrder(attempts, self.rate_hz, language, self._patience_ms)
+        return _StreamInOrder(self._members.attempts(watch), self.rate_hz, language)
 
     async def aclose(self) -> None:
         await self._members.aclose()
@@ -157,12 +52,11 @@ class _StreamInOrder:
     """One utterance, of which nothing is lost when somebody else takes over: what was fed is kept, while there is
     somebody who could. Each stream is read by a task of its own, so that one that is stuck holds nobody up."""
 
-    def __init__(self, attempts: Attempts[SpeechToText], rate_hz: int, language: str | None, patience_ms: int) -> None:
+    def __init__(self, attempts: Attempts[SpeechToText], rate_hz: int, language: str | None) -> None:
         self._attempts = attempts
         self._candidates = iter(attempts)
         self._rate_hz = rate_hz
         self._language = language
-        self._patience_ms = patience_ms
         self._kept = bytearray()
         self._kept_bytes = KEPT_MS * rate_hz // 1000 * BYTES_PER_SAMPLE
         self._finals_due = 0
@@ -283,7 +177,8 @@ class _StreamInOrder:
 
     def _watch_the_clock(self) -> None:
         if self._late is None:
-            self._late = asyncio.get_running_loop().call_later(self._patience_ms / 1000, self._is_late)
+            self._attempts.due()
+            self._late = asyncio.get_running_loop().call_later(self._attempts.patience_ms / 1000, self._is_late)
 
     def _stop_the_clock(self) -> None:
         if self._late is not None:
@@ -294,7 +189,7 @@ class _StreamInOrder:
         """Where nobody else could do better, it may take the time that the session gives it."""
         self._late = None
         if self._attempts.another_is_well:
-            self._broke(TimedOut(f"gave no final within {self._patience_ms} ms"))
+            self._broke(TimedOut(f"gave no final within {self._attempts.patience_ms} ms"))
 
 
 async def _close(stream: SttStream) -> None:

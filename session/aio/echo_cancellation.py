@@ -1,0 +1,143 @@
+"""Our own voice, taken out of what the caller's microphone returns of it.
+
+The canceller is given, with each frame of the caller's, what they were to hear in that time. How much later it comes
+back, through the network, their loudspeaker and their room, is for the canceller to find out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from providers.api import EchoCanceller, EchoStream
+from providers.audio import BYTES_PER_SAMPLE
+from providers.resample import Resampler
+from session.aio.far_end import FarEnd
+
+__all__ = ("EchoCancellation",)
+
+TAIL_MS = 1_000
+"""An echo that comes later than this after the last sound is none that a canceller finds."""
+
+WATCHED_MS = 1_000
+"""Audio that comes late may only have been held up. When all of it did for so long, the caller's clock is behind."""
+
+SLACK_MS = 20
+"""Not worth a jump of the reference, after which a canceller has to find the echo anew; less than any echo's delay."""
+
+GAP_MS = 300
+"""Audio as late as this follows on a pause in the stream (muted, resumed)."""
+
+
+class EchoCancellation:
+    """Between ``sent`` and ``clean``, which share a clock. While nothing was said for a second, the canceller rests,
+    and what it holds back is held back in its stead. One that fails is bypassed from then on; ``trouble`` is told."""
+
+    def __init__(
+        self,
+        canceller: EchoCanceller,
+        *,
+        input_rate_hz: int,
+        output_rate_hz: int,
+        trouble: Callable[[str, Exception], None],
+    ) -> None:
+        self.rate_hz = canceller.rate_hz
+        self._canceller = canceller
+        self._trouble = trouble
+        self._stream: EchoStream | None = None
+        self._failed = False
+        self._far_end = FarEnd(output_rate_hz, canceller.rate_hz)
+        self._input_rate_hz = input_rate_hz
+        self._resampler = Resampler(input_rate_hz, canceller.rate_hz)
+        self._frame_bytes = canceller.frame_samples * BYTES_PER_SAMPLE
+        self._tail = self._samples(TAIL_MS)
+        self._waiting = bytearray()
+        self._held_back = bytes(canceller.delay_samples * BYTES_PER_SAMPLE)
+        self._stale_frames = -(-canceller.delay_samples // canceller.frame_samples)
+        self._frames_at_work = 0
+        # The caller's sample n was heard, at the earliest, at the clock's sample origin + n.
+        self._origin: int | None = None
+        self._taken_samples = 0
+        self._position = 0
+        self._least_late = 0
+        self._watched_from = 0
+
+    def sent(self, frame: bytes, due_ms: int) -> None:
+        """20 ms of ours, to be heard from ``due_ms`` on."""
+        self._far_end.sent(frame, due_ms)
+
+    def cut(self, now_ms: int) -> None:
+        """What was to be heard later is not heard."""
+        self._far_end.cut(now_ms)
+
+    def clean(self, pcm: bytes, arrived_ms: int) -> bytes:
+        """The caller's next audio, of whole samples, the last of which came at ``arrived_ms``. Returns what is ready of
+        it, at ``rate_hz``."""
+        self._taken_samples += len(pcm) // BYTES_PER_SAMPLE
+        self._locate(arrived_ms)
+        self._waiting += self._resampler.process(pcm)
+        size = self._frame_bytes
+        whole = len(self._waiting) - len(self._waiting) % size
+        clean = b"".join([self._clean_frame(bytes(self._waiting[at : at + size])) for at in range(0, whole, size)])
+        del self._waiting[:whole]
+        return clean
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _samples(self, duration_ms: int) -> int:
+        return duration_ms * self.rate_hz // 1000
+
+    def _locate(self, arrived_ms: int) -> None:
+        """Audio comes late and never early: what came soonest tells when the caller's clock began."""
+        taken = self._taken_samples * self.rate_hz // self._input_rate_hz
+        origin = self._samples(arrived_ms) - taken
+        if self._origin is None or not 0 < origin - self._origin < self._samples(GAP_MS):
+            self._origin = origin
+            self._watched_from, self._least_late = taken, self._samples(GAP_MS)
+            return
+        self._least_late = min(self._least_late, origin - self._origin)
+        if taken - self._watched_from >= self._samples(WATCHED_MS):
+            if self._least_late > self._samples(SLACK_MS):
+                self._origin += self._least_late
+            self._watched_from, self._least_late = taken, self._samples(GAP_MS)
+
+    def _clean_frame(self, frame: bytes) -> bytes:
+        at = (self._origin or 0) + self._position
+        self._position += len(frame) // BYTES_PER_SAMPLE
+        both = self._held_back + frame
+        untouched, self._held_back = both[: len(frame)], both[len(frame) :]
+        is_wanted = not self._failed and 0 < self._far_end.end and at < self._far_end.end + self._tail
+        if not is_wanted and not self._frames_at_work:
+            return untouched
+        try:
+            clean = self._cancel(frame, at)
+        except Exception as error:  # noqa: BLE001 -- a vendor's code, and a vendor's mistakes
+            self._failed = True
+            self._frames_at_work = 0
+            self._trouble("echo", error)
+            self.close()
+            return untouched
+        before = self._frames_at_work
+        self._frames_at_work = before + 1 if is_wanted else 0
+        if before < self._stale_frames:
+            return untouched  # the canceller still holds what came before it rested
+        if before == self._stale_frames:
+            return _faded(untouched, clean) if is_wanted else untouched
+        return clean if is_wanted else _faded(clean, untouched)
+
+    def _cancel(self, frame: bytes, at: int) -> bytes:
+        if self._stream is None:
+            self._stream = self._canceller.open()
+        self._stream.played(self._far_end.at(at, self._canceller.frame_samples))
+        return self._stream.process(frame)
+
+
+def _faded(first: bytes, second: bytes) -> bytes:
+    """From one to the other, without a click."""
+    falling, rising = np.frombuffer(first, "<i2"), np.frombuffer(second, "<i2")
+    share = np.linspace(0.0, 1.0, len(rising))
+    return np.rint(falling * (1 - share) + rising * share).astype("<i2").tobytes()
