@@ -32,8 +32,8 @@ bench: .venv/test.stamp
 
 # What is drawn and written from the code; the tests tell when it is out of date.
 docs: .venv/run.stamp
-	$(BIN)/python -m tools.states_diagram
-	$(BIN)/python -m tools.reference
+	$(BIN)/python -m docs.generators.states_diagram
+	$(BIN)/python -m docs.generators.reference
 
 # Needs uv; names no index.
 lock:

@@ -7,12 +7,10 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import HTMLResponse
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import WebSocketRoute
 
 from app import logs, parts, problems, telemetry
 from app.admission import Admission
@@ -20,7 +18,7 @@ from app.auth import Gate
 from app.body_limit import BodyLimit
 from app.calls import Calls
 from app.edge import Edge
-from app.routes import health, sessions
+from app.routes import health, page, sessions
 from app.settings import Settings
 from app.traces import Traces
 from app.transports.websocket import AudioSocket
@@ -28,8 +26,6 @@ from app.wire.messages import MAX_MESSAGE_BYTES
 from session import FrameCounts
 
 __all__ = ("create_app",)
-
-PAGE = Path(__file__).parent / "static" / "index.html"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -46,8 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     app.include_router(sessions.router)
     app.router.routes.append(WebSocketRoute("/v1/ws", AudioSocket(edge), name="audio_socket"))
-    page = HTMLResponse(PAGE.read_text("utf-8"))
-    app.router.routes.append(Route("/", page))
+    app.router.routes.extend(page.routes())
     app.add_middleware(BodyLimit, max_bytes=MAX_MESSAGE_BYTES)
     if settings.auth.allowed_origins:
         app.add_middleware(

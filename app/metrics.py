@@ -27,6 +27,7 @@ from session.notices import (
     InterruptionJudged,
     Notice,
     ProviderCalled,
+    Repaired,
     StateChanged,
     TurnDone,
 )
@@ -70,6 +71,7 @@ class Metrics:
         )
         # OTEL_SDK_DISABLED stops what is sent, of which there is none then; Prometheus is served all the same.
         self._provider._disabled = False  # noqa: SLF001 - there is no other way to say so
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._meter = self._provider.get_meter("beluga-voice")
         counter, histogram = self._counter, self._histogram
         self._started = counter("session_started_total", "Sessions that started.", "transport")
@@ -81,6 +83,7 @@ class Metrics:
         self._drafts = counter("preemptive_total", "Answers that were asked for before the turn was over.", "outcome")
         self._requests = counter("provider_requests_total", "Requests to providers.", "kind", "provider")
         self._failures = counter("provider_errors_total", "Failed requests to providers.", "kind", "provider", "code")
+        self._repairs = counter("repairs_total", "What did not come or end by itself within its limit.", "what")
         self._duration = histogram("session_duration_seconds", "Start to end.", _DURATION_S, "transport")
         self._operation = histogram(
             "session_operation_latency_seconds",
@@ -123,6 +126,11 @@ class Metrics:
         def dropped() -> Iterator[Observation]:
             yield Observation(frames.dropped_sent, _OUT)
 
+        def tasks() -> Iterator[Observation]:
+            # A reader may ask from a thread of its own.
+            yield Observation(0 if self._loop is None else len(asyncio.all_tasks(self._loop)))
+
+        self._live("event_loop_tasks", "gauge", "Tasks of the event loop.", tasks)
         self._live("session_active", "gauge", "Sessions that are connected.", active, "transport")
         self._live("circuit_breaker_state", "gauge", "0 closed, 1 half-open, 2 open.", states, "kind", "provider")
         self._live("audio_frames_total", "counter", "Frames of 20 ms.", passed, "direction")
@@ -195,6 +203,8 @@ class Metrics:
                     self._answered.record(latency_ms / 1000, {"kind": kind, "provider": provider})
                 else:
                     self._failures.add(1, {"kind": kind, "provider": provider, "code": error})
+            case Repaired(what):
+                self._repairs.add(1, {"what": what})
             case ErrorOccurred(code):
                 self._errors.add(1, {"code": code})
             case _:
@@ -202,7 +212,8 @@ class Metrics:
 
     async def sample_lag(self) -> None:
         """One task for the whole process, until cancelled."""
-        clock_s = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        clock_s = self._loop.time
         while True:
             before_s = clock_s()
             await asyncio.sleep(LAG_SAMPLE_EVERY_S)

@@ -24,6 +24,8 @@ from session.segments import Segmenter
 
 __all__ = ("Choice", "Parts", "build", "choices", "warm_up")
 
+Part = SpeechToText | TextToSpeech | VoiceActivity | EchoCanceller | NoiseFilter | TurnDetector | Agent
+
 _RETRY_AFTER_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 _HINT = "beluga-voice check tells more"
@@ -70,7 +72,7 @@ class Parts:
     turn: TurnDetector
     agent: AgentInOrder
 
-    def all(self) -> Iterator[SpeechToText | TextToSpeech | VoiceActivity | EchoCanceller | NoiseFilter | TurnDetector | Agent]:
+    def all(self) -> Iterator[Part]:
         yield from (self.stt, self.tts, self.vad, self.turn, self.agent)
         for part in (self.echo, self.noise):
             if part is not None:

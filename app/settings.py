@@ -343,7 +343,12 @@ def _range(location: tuple[int | str, ...], context: Mapping[str, Any]) -> str:
             limits.setdefault(end, getattr(constraint, end, None))
             limits[end] = getattr(constraint, end, None) if limits[end] is None else limits[end]
     least, most = limits.get("ge"), limits.get("le")
-    return f"{least:g} to {most:g}" if least is not None and most is not None else str(dict(context))
+    return f"{_number(least)} to {_number(most)}" if least is not None and most is not None else str(dict(context))
+
+
+def _number(value: float) -> str:
+    """As it may be typed in: no 1e+09."""
+    return str(int(value)) if value == int(value) else f"{value:g}"
 
 
 def _shown(location: tuple[int | str, ...], value: object) -> str:

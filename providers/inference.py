@@ -9,9 +9,11 @@ Threads live while somebody uses them: between the first ``enter()`` and the las
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -39,6 +41,7 @@ class _Crew:
         self._take = take
         self._threads: list[threading.Thread] = []
         self._shift = 0  # threads of an earlier shift go home
+        _crews.add(self)
 
     def enter(self) -> None:
         with self.ready:
@@ -57,6 +60,10 @@ class _Crew:
         self.users -= 1
         if self.users:
             return []
+        return self.dismiss()
+
+    def dismiss(self) -> list[threading.Thread]:
+        """Send everybody home, whoever still needs them. Called with ``ready`` held."""
         self._shift += 1
         self.ready.notify_all()
         return self._threads
@@ -70,6 +77,20 @@ class _Crew:
                     return
             task()  # type: ignore[misc]  # not None: the loop above ended
             del task  # or it keeps its audio alive until the next
+
+
+_crews: weakref.WeakSet[_Crew] = weakref.WeakSet()
+
+
+@atexit.register
+def _all_go_home() -> None:
+    """A program that ends without closing its providers: a model that runs on while Python is taken down would abort
+    the process."""
+    for crew in tuple(_crews):
+        with crew.ready:
+            threads = crew.dismiss()
+        for thread in threads:
+            thread.join()
 
 
 async def _gone(threads: list[threading.Thread]) -> None:

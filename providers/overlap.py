@@ -17,6 +17,11 @@ __all__ = ("Joint", "continuation", "join", "joint")
 _WORDS_PER_S = 6
 """Nobody says more, so more cannot have been heard twice: who repeats themselves is not to be cut short."""
 
+_ORDINARY_WORDS_PER_S = 4.5
+_TOO_FAST = 1.0
+"""For each word by which the end of the left, from where the right is said to begin, is more than is ordinarily said:
+"the best of times, it was the worst of times" has two places where "of times" can begin, and one of them is too far."""
+
 _ALIKE = 0.6
 _MAYBE = 0.3
 _BROKEN_OFF = 0.4
@@ -89,17 +94,19 @@ def _alignment(left: list[str], right: list[str], overlap_ms: int) -> list[tuple
     """The pairs of words that are the same, as places in both; empty where the two have nothing in common."""
     most = -(-overlap_ms * _WORDS_PER_S // 1000) + 2
     tail, head = [_core(word) for word in left[-most:]], [_core(word) for word in right[:most]]
-    return [(len(left) - len(tail) + place, again) for place, again in _best_path(tail, head)]
+    return [(len(left) - len(tail) + place, again) for place, again in _best_path(tail, head, overlap_ms)]
 
 
-def _best_path(tail: list[str], head: list[str]) -> list[tuple[int, int]]:
+def _best_path(tail: list[str], head: list[str], overlap_ms: int) -> list[tuple[int, int]]:
     """Through the table of all pairs, free to begin anywhere on the left and to end anywhere on the right."""
     worst = float("-inf")
     scores = [[worst] * (len(head) + 1) for _ in range(len(tail) + 1)]
     steps: dict[tuple[int, int], tuple[int, int]] = {}
+    ordinary = overlap_ms * _ORDINARY_WORDS_PER_S / 1000 + 1
     for row in range(len(tail) + 1):
+        too_fast = _TOO_FAST * max(0.0, len(tail) - row - ordinary)
         for column in range(len(head) + 1):
-            options = [(-_LED_IN[column] if column < len(_LED_IN) else worst, (row, column))]
+            options = [(-_LED_IN[column] - too_fast if column < len(_LED_IN) else worst, (row, column))]
             if row and column:
                 weight = _weight(tail[row - 1], head[column - 1])
                 options.append((scores[row - 1][column - 1] + weight, (row - 1, column - 1)))

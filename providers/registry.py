@@ -93,6 +93,7 @@ _SHIPPED = (
     _Entry("turn", "transcript", "providers.turn.transcript:TranscriptRules", "rules on the words and punctuation"),
     _Entry("turn", "silence", "providers.turn.silence:Silence", "silence alone decides"),
     _Entry("agent", "webhook", "providers.agent.webhook:Webhook", "your own HTTP server: one POST a turn"),
+    _Entry("agent", "openai", "providers.agent.openai:OpenAI", "a language model: /v1/chat/completions of any server"),
     _Entry("agent", "demo", "providers.agent.demo:Demo", "small talk by rules, no network"),
     _Entry("agent", "echo", "providers.agent.echo:Echo", "says back what it heard"),
 )

@@ -67,13 +67,13 @@ def _decade(core: str, _place: Place) -> str | None:
     return f"{found[1] or ''} {tens[int(found[2]) - 2]}".strip()
 
 
-def _range(core: str, _place: Place) -> str | None:
+def _range(core: str, place: Place) -> str | None:
     found = _IS_RANGE.fullmatch(core)
     if found is None:
         return None
     years = _is_year(found[1]) and (_is_year(found[2]) or len(found[2]) == 2)
     first, last = (_year(found[1]), _year(found[2])) if years else (_plain(found[1]), _plain(found[2]))
-    return f"{first} to {last}"
+    return f"{first} {'and' if place.near(-1).lower() == 'between' else 'to'} {last}"
 
 
 _FRACTIONS = {
@@ -89,8 +89,9 @@ def _fraction(core: str, place: Place) -> str | None:
     name = _FRACTIONS.get(found[2] or found[3])
     if name is None:
         return None
-    joined = "and" if found[1] or place.near(-1).isdecimal() else ""
-    return " ".join(filter(None, (found[1], joined, name)))
+    if not (found[1] or place.near(-1).isdecimal()):
+        return name
+    return f"{found[1] or ''} and {name.replace('one ', 'a ')}".strip()
 
 
 def _sign(core: str, _place: Place) -> str | None:
@@ -105,10 +106,9 @@ def _dotted(core: str, place: Place) -> str | None:
     found = re.fullmatch(r"([vV]?)(\d+(?:\.\d+){2,})|([vV])(\d+\.\d+)", core)
     if found is None:
         return None
-    letter, digits = found[1] or found[3] or "", found[2] or found[4]
-    return " ".join(
-        filter(None, (letter and place.near(-1).lower() != "version" and "version", digits.replace(".", " dot ")))
-    )
+    letter, digits = found[1] or found[3], found[2] or found[4]
+    said = digits.replace(".", " dot ")
+    return f"version {said}" if letter and place.near(-1).lower() != "version" else said
 
 
 def _ratio(core: str, _place: Place) -> str | None:
@@ -142,7 +142,7 @@ _MONEY = re.compile(
     r"(k|mn?|bn?|tn)?(?:/([a-z]+))?",
     re.IGNORECASE,
 )
-_MONEY_AFTER = re.compile(rf"({_NUMBER})([€£]|USD|EUR|GBP)")
+_MONEY_AFTER = re.compile(rf"({_NUMBER})([$€£]|USD|EUR|GBP)")
 
 
 def _amount(currency: str, number: str, scale: str = "", country: str = "", *, as_a: bool = False) -> str:

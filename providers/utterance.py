@@ -21,11 +21,11 @@ _LEAST_DBFS = -70.0
 _LEAST_SPREAD_DB = 8.0
 """A steady noise has peaks 3 dB above its floor; a single word has 20."""
 
-_STEADY_DB = 6.0
-"""A room, but for its loudest and its softest tenth. A soft syllable rises and falls."""
-
 _LEAST_FRAMES = 5
 """100 ms: less is a click, or a breath. The shortest "yes" and "no" of the recordings last 200."""
+
+_GAP_FRAMES = 3
+"""60 ms: between two words of somebody who does not pause there is no more, often less."""
 
 _LEVELS_KEPT = 3000
 """A minute of levels, to know the floor and the peak by."""
@@ -79,22 +79,16 @@ class Utterance:
         start, end = max(span.start, self.start), min(span.end, self.end)
         return bytes(self._pcm[(start - self.start) * self._frame_bytes : (end - self.start) * self._frame_bytes])
 
-    def pauses(self, frame: int, frames: int) -> bool:
-        """Whether for so many frames from this one on nobody speaks, not even softly."""
-        levels = self._held_levels()[max(0, frame - self.start) :][:frames]
-        return len(levels) == frames and bool((levels <= self._gate()).all()) and self._is_room(levels)
-
     def quietest(self, within: Span) -> int:
-        """The middle of the longest pause; where there is none, of the quietest 100 ms."""
-        levels = self._held_levels()[within.start - self.start : within.end - self.start]
+        """The middle of the longest pause; where there is none, of the quietest 60 ms."""
+        levels = self._levels[-(self.end - self.start) :][within.start - self.start : within.end - self.start]
         quiet = np.concatenate([[0], (levels <= self._gate()).astype(np.int8), [0]])
         begins, ends = np.flatnonzero(np.diff(quiet) == 1), np.flatnonzero(np.diff(quiet) == -1)
-        pauses = [(end - begin, begin + end) for begin, end in zip(begins, ends, strict=True)
-                  if end - begin >= _LEAST_FRAMES and self._is_room(levels[begin:end])]
-        if pauses:
-            return within.start + int(max(pauses)[1]) // 2
-        loudness = np.convolve(10 ** (levels / 10), np.ones(_LEAST_FRAMES), "valid")
-        return within.start + int(np.argmin(loudness)) + _LEAST_FRAMES // 2
+        if len(begins) and (ends - begins).max() >= _LEAST_FRAMES:
+            longest = int(np.argmax(ends - begins))
+            return within.start + int(begins[longest] + ends[longest]) // 2
+        loudness = np.convolve(10 ** (levels / 10), np.ones(_GAP_FRAMES), "valid")
+        return within.start + int(np.argmin(loudness)) + _GAP_FRAMES // 2
 
     def drop(self, before: int) -> None:
         """Hold nothing from before this frame."""
@@ -102,30 +96,18 @@ class Utterance:
         del self._pcm[: frames * self._frame_bytes]
         self.start += frames
 
-    def _held_levels(self) -> NDArray[np.float32]:
-        return self._levels[len(self._levels) - (self.end - self.start) :]
-
     def _loud(self) -> NDArray[np.bool_]:
-        return self._held_levels() > self._gate()
-
-    def _is_room(self, levels: NDArray[np.float32]) -> bool:
-        """Whether what is below the gate is a room, steady or far away, and not a soft syllable."""
-        soft, loud = np.percentile(levels, (10, 90))
-        return float(loud) <= _peak(self._levels) - _BELOW_PEAK_DB or float(loud - soft) <= _STEADY_DB
+        held = self.end - self.start
+        return self._levels[len(self._levels) - held :] > self._gate()
 
     def _gate(self) -> float:
         """The level above which a frame is speech; infinity where nothing is."""
         levels = self._levels
         if len(levels) < _LEAST_FRAMES:
             return np.inf
-        peak = _peak(levels)
+        peak = float(np.partition(levels, -3)[-3])  # the third loudest: neither a click nor two
         floor = float(np.percentile(levels, 10))
         if peak <= _LEAST_DBFS or peak - floor < _LEAST_SPREAD_DB:
             return np.inf
         # Noise may leave less than 30 dB; speech without a pause has no floor to go by.
         return max(_LEAST_DBFS, peak - _BELOW_PEAK_DB, min(floor + _ABOVE_FLOOR_DB, peak - _ABOVE_FLOOR_DB))
-
-
-def _peak(levels: NDArray[np.float32]) -> float:
-    """The third loudest: neither a click nor two."""
-    return float(np.partition(levels, -3)[-3])

@@ -26,6 +26,9 @@ RUN = 3
 
 ALIKE = 0.7
 
+MOMENT_MS = 400
+"""Longer than a canceller takes to find a sound again whose way has changed, and shorter than two words."""
+
 EVIDENCE_WORDS = 3
 """A caller may say one word of ours by chance while we say it, and not another two."""
 
@@ -86,18 +89,25 @@ def _alike(played: str, heard: str) -> bool:
 
 
 class EchoGuard:
+    """``is_cancelled``: an echo is taken out of the audio that is heard. What is left of it then are moments, in which
+    the way of the sound has changed and the canceller does not know yet."""
+
     def __init__(self, rate_hz: int) -> None:
+        self.is_cancelled = False
         self._evidence = 0
         self._look_back_samples = LOOK_BACK_MS * rate_hz // 1000
 
     @property
     def line_echoes(self) -> bool:
         """Whether our own words came back on this line; then a sound alone says nothing any more, only words do."""
-        return self._evidence >= EVIDENCE_WORDS
+        return self.is_cancelled or self._evidence >= EVIDENCE_WORDS
 
-    def own_words(self, heard: str, overlap: Overlap | None, *, final: bool) -> str:
+    def own_words(self, heard: str, overlap: Overlap | None, voiced_ms: int, *, final: bool) -> str:
+        """What is left of ``heard``, in a turn that began while we spoke, after so much voice in it."""
         if overlap is None:
             return heard
+        if self.is_cancelled and voiced_ms < MOMENT_MS:
+            return ""
         since = overlap.heard_samples - self._look_back_samples
         own = without_echo(heard, overlap.playout.said_since(since), line_echoes=self.line_echoes)
         if final and not own:

@@ -359,7 +359,7 @@ class Engine:
         reply.failed = True
         self._floor.take()
         if reply.user_turn:
-            self._apologise()
+            self._apologise(reply.error)
 
     def _repaired(self, what: RepairKind) -> None:
         self._desk.tell(Repaired(what))
@@ -436,7 +436,7 @@ class Engine:
             self._conversation.become(SessionState.LISTENING)
         if reply.failed:
             if reply.user_turn:
-                self._apologise()
+                self._apologise(reply.error)
         elif reply.last_action is not None:
             self._act(reply, reply.last_action)
 
@@ -469,9 +469,11 @@ class Engine:
         if turn is not None:
             self._conversation.close_unanswered(turn)
 
-    def _apologise(self) -> None:
+    def _apologise(self, error: ErrorCode | None = None) -> None:
         if self._config.apology:
-            self._replier.say(self._new_reply(), self._config.apology)
+            reply = self._new_reply()
+            reply.excuses = error
+            self._replier.say(reply, self._config.apology)
 
     def _end(self, reason: EndReason) -> None:
         self._conversation.need_active("stop")
@@ -494,6 +496,11 @@ class Engine:
         return self._replier.new_reply(self._desk.next_turn_id())
 
     def _tell_error(self, code: ErrorCode, message: str, *, retryable: bool) -> None:
+        reply = self._replier.reply
+        if reply is not None:
+            reply.error = code
+            if reply.excuses is code:  # the client was told, and knows no more by hearing it again
+                return
         self._desk.tell(ErrorOccurred(code, message, retryable=retryable, fatal=False))
 
 

@@ -53,11 +53,13 @@ class Heard:
     """The next ``span_ms`` of the caller's audio, and how likely it is speech, 0 to 1.
 
     ``arrived_ms``: when its last sample arrived, on the session's clock; the verdict on it may come later.
+    ``line_echoes``: an echo of ours was taken out of the audio before.
     """
 
     span_ms: int
     probability: float
     arrived_ms: int
+    line_echoes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,7 @@ class Listener:
     def hear(self, heard: Heard, carried: UserTurn | None) -> bool:
         """The next window. True when speech begins: unless a turn is open it opens one, or goes on with ``carried``."""
         begins = self.hearing.hear(heard)
+        self.echo.is_cancelled = heard.line_echoes
         if begins:
             self._desk.tell(SpeechStarted(self.hearing.onset_ms))
             if self.turn is None:
@@ -160,7 +161,7 @@ class Listener:
         heard = event.text.strip()
         if turn.understood_before:
             heard = continuation(turn.understood_before, heard, OVERLAP_MS, told_words=turn.told_words)
-        spoken = self.echo.own_words(heard, turn.overlap, final=event.final)
+        spoken = self.echo.own_words(heard, turn.overlap, turn.voiced_ms, final=event.final)
         turn.settled = event.final or spoken == turn.spoken
         turn.spoken, turn.language, turn.confidence = spoken, event.language, event.confidence
         if turn.text != turn.told and turn.text:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from session.commands import Ask, Clear, Pause, Play, Rewind, Say
 from session.config import SayOptions, SessionConfig
 from session.desk import Desk
+from session.errors import ErrorCode
 from session.events import AgentDid, AgentSaid, Failed, Played, Spoken
 from session.notices import Latency, ReplyStarted, ReplyText
 from session.playout import Playout
@@ -29,7 +30,8 @@ STALLED_MS = 3_000
 @dataclass(slots=True)
 class Reply:
     """``user_turn``: a turn of the user's waits for this answer. ``draft``: nobody knows of it, and nobody hears it.
-    ``asked_ms``, ``saying_since_ms``, ``said_ms`` and ``heard_since_ms`` are marks on the clock."""
+    ``asked_ms``, ``saying_since_ms``, ``said_ms`` and ``heard_since_ms`` are marks on the clock. ``error``: what the
+    client was told last of it. ``excuses``: of an apology, the error that it is for."""
 
     turn_id: str
     playout: Playout
@@ -62,6 +64,8 @@ class Reply:
     last_action: AgentDid | None = None
     heard_text: str = ""
     failed: bool = False
+    error: ErrorCode | None = None
+    excuses: ErrorCode | None = None
 
     @property
     def text(self) -> str:

@@ -10,9 +10,20 @@ from importlib.resources import as_file, files
 
 import jiwer
 
+from providers.audio import level_dbfs
 from providers.resample import Resampler
 
-__all__ = ("BECKETT", "ENDGAME", "TWO_CITIES", "Phrase", "Recording", "plain", "silence", "word_error_rate")
+__all__ = (
+    "BECKETT",
+    "ENDGAME",
+    "TWO_CITIES",
+    "Phrase",
+    "Recording",
+    "breathless",
+    "plain",
+    "silence",
+    "word_error_rate",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,19 @@ def _load(name: str, rate_hz: int) -> bytes:
     with as_file(files("moonshine_voice") / "assets" / name) as path, wave.open(str(path)) as recording:
         pcm = recording.readframes(recording.getnframes())
         return Resampler(recording.getframerate(), rate_hz).process(pcm, last=True)
+
+
+def breathless(recording: Recording, rate_hz: int = 16_000) -> bytes:
+    """All that is said in it, without a pause: what is softer than -45 dBFS for more than 60 ms is cut out."""
+    frame_bytes, said = _byte(20, rate_hz), bytearray()
+    for phrase in recording.phrases:
+        pcm, quiet = recording.pcm(rate_hz, from_ms=phrase.start_ms, to_ms=phrase.end_ms), 0
+        for at in range(0, len(pcm) - frame_bytes + 1, frame_bytes):
+            frame = pcm[at : at + frame_bytes]
+            quiet = quiet + 1 if level_dbfs(frame) < -45 else 0
+            if quiet <= 3:
+                said += frame
+    return bytes(said)
 
 
 BECKETT = Recording(

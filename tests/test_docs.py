@@ -200,3 +200,22 @@ def test_links_inside_the_project_lead_somewhere(path: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8"))
 
     assert [] == [target for target in targets if not (path.parent / target).exists()]
+
+
+# --- pains --------------------------------------------------------------------------------------------------------
+
+PAINS = (ROOT / "docs" / "pains.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("named", re.findall(r"`(tests/[^`]+)`", PAINS))
+def test_the_tests_that_the_pains_name_exist(named: str) -> None:
+    path, _, test = named.partition("::")
+
+    assert re.search(rf"^(async )?def {test}\(", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_every_pain_names_a_test() -> None:
+    rows = [line for line in PAINS.splitlines() if re.match(r"\| \d+\. ", line)]
+
+    assert ["1", "2", "3", "8", "9", "10", "11", "12", "13", "14"] == [line[2:].split(".")[0] for line in rows]
+    assert [] == [line for line in rows if "`tests/" not in line]

@@ -49,11 +49,11 @@ class NewSession(BaseModel):
 
 
 class Say(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     text: Text
     allow_interruptions: bool = True
-    voice: str | None = None
+    voice: Annotated[str, Field(min_length=1)] | None = None
     speed: Annotated[float, Field(ge=0.5, le=2.0)] = 1.0
     volume: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
 

@@ -34,7 +34,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from providers.api import Transcript
 from providers.errors import Malformed, Overloaded, Rejected
 from providers.inference import Job, Priority, shared_worker
-from providers.overlap import join
 from providers.utterance import FRAME_MS, Span, Utterance
 
 __all__ = ("Moonshine", "MoonshineStream")
@@ -58,18 +57,15 @@ _PHRASE_MS = 5_000
 """What was transcribed up to a pause is settled when more is said, once there is so much: a final then costs what was
 said since, not the whole turn."""
 
-_SURE_PAUSE_FRAMES = 300 // FRAME_MS
-"""Less may be a soft syllable of somebody who makes no pause: there too what is settled and what follows overlap."""
-
-_LONGEST_MS = 9_000
+_LONGEST_MS = 10_000
 """Who makes no pause is cut so late, in the quietest moment that lies so far from the beginning and from the end:"""
 _LEAST_PART_FRAMES = 5_000 // FRAME_MS
 _LEAST_REST_FRAMES = 1_500 // FRAME_MS
 
-_OVERLAP_FRAMES = 2_200 // FRAME_MS
-_LEAST_OVERLAP_FRAMES = 1_400 // FRAME_MS
-"""What was settled is heard again from the quietest moment between the two: words enough to join the texts by, though
-the model guesses at the last of the one and at the first of the other."""
+_AROUND_A_CUT = bytes(300 * 16 * 2)
+"""Silence before and behind a part that was cut out of speech. Without it the model completes the words that the cut
+has broken off, and says more than was said: of two_cities.wav without its pauses, 357 words, it made 370 and 19 %
+errors, with it 357 and 8 %. Parts that overlap, joined by what their texts have in common, came to 12 to 14 %."""
 
 _KEPT_SILENCE_FRAMES = 500 // FRAME_MS
 _MOST_HELD_MS = 30_000
@@ -86,7 +82,7 @@ class Moonshine:
             default=500,
             ge=200,
             le=10_000,
-            description="New audio between two interims; an eighth of the utterance, where that is more; a quarter beyond 5 s.",
+            description="New audio between two interims; an eighth of the utterance, where that is more.",
         )
 
     name = "moonshine"
@@ -152,8 +148,8 @@ class MoonshineStream:
     def __init__(self, options: Moonshine.Options) -> None:
         self._interim_every_frames = options.interim_every_ms // FRAME_MS
         self._held = Utterance(_RATE_HZ)
-        self._settled = ""  # the text of what is held no more, but for
-        self._overlap_ms = 0
+        self._settled = ""  # the text of what is held no more
+        self._is_cut = False  # whether what is held begins in the middle of speech
         self._answered: _Question | None = None  # of what is held, and
         self._answer = ""
         self._asked: _Question | None = None  # the last one, answered or not
@@ -235,13 +231,16 @@ class MoonshineStream:
         length = speech.end - speech.start
         if asked is None:
             return self._about(speech) if length >= _FIRST_INTERIM_FRAMES else None
-        # Its cost grows with its length, so it becomes rarer as it grows; most where nobody pauses.
-        wait = max(self._interim_every_frames, length // (8 if length * FRAME_MS <= _PHRASE_MS else 4))
+        # Its cost grows with its length, so it becomes rarer as it grows.
+        wait = max(self._interim_every_frames, length // 8)
         return self._about(speech) if speech.end - asked.speech.end >= wait else None
 
     def _about(self, speech: Span, before: int | None = None) -> _Question:
         end = min(speech.end + _TAIL_FRAMES, self._held.end if before is None else before)
-        return _Question(speech, end, self._held.pcm(Span(speech.start - _LEAD_FRAMES, end)))
+        pcm = self._held.pcm(Span(speech.start - _LEAD_FRAMES, end))
+        lead = _AROUND_A_CUT if self._is_cut else b""
+        tail = _AROUND_A_CUT if before is not None else b""
+        return _Question(speech, end, lead + pcm + tail)
 
     async def _ask(self, question: _Question, priority: Priority) -> bool:
         """False when it was withdrawn, or dropped."""
@@ -280,9 +279,8 @@ class MoonshineStream:
         self._held.drop(quiet_until - _KEPT_SILENCE_FRAMES)
         if self._held.held_ms < _PHRASE_MS or speech is None or answered is None:
             return
-        paused = self._held.pauses(answered.speech.end, _PAUSE_FRAMES)
-        if paused and answered.tail_frames >= _PAUSE_FRAMES and speech.end > answered.end:
-            self._settle(self._answer, answered.end - _LEAD_FRAMES, overlaps=False)
+        if answered.tail_frames >= _PAUSE_FRAMES and speech.end > answered.end:
+            self._settle(self._answer, answered.end - _LEAD_FRAMES, in_speech=False)
 
     async def _settle_a_part(self) -> None:
         cut = self._held.quietest(Span(self._held.start + _LEAST_PART_FRAMES, self._held.end - _LEAST_REST_FRAMES))
@@ -294,28 +292,24 @@ class MoonshineStream:
             if text is not None and part.tail_frames < _PAUSE_FRAMES:
                 text = text.rstrip(".,!?")  # nobody paused there: the cut did
         if text is not None:
-            self._settle(text, cut, overlaps=True)
+            self._settle(text, cut, in_speech=True)
 
-    def _settle(self, text: str, before: int, *, overlaps: bool) -> None:
-        self._settled = self._with(text)
-        self._overlap_ms = 0
-        if overlaps:
-            cut, before = before, self._held.quietest(Span(before - _OVERLAP_FRAMES, before - _LEAST_OVERLAP_FRAMES))
-            self._overlap_ms = (cut - before) * FRAME_MS
+    def _settle(self, text: str, before: int, *, in_speech: bool) -> None:
+        self._settled = _joined(self._settled, text)
+        self._is_cut = in_speech
         self._held.drop(before)
         self._answered, self._answer, self._asked = None, "", None
 
     def _text(self) -> str:
-        return self._with(self._answer)
-
-    def _with(self, text: str) -> str:
-        if not self._settled or not text:
-            return self._settled or text
-        return join(self._settled, text, self._overlap_ms) if self._overlap_ms else f"{self._settled} {text}"
+        return _joined(self._settled, self._answer)
 
     def _transcript(self, *, final: bool) -> Transcript:
         self._told = self._text()
         return Transcript(self._told, final, language="en")
+
+
+def _joined(*texts: str) -> str:
+    return " ".join(filter(None, texts))
 
 
 # --- on the worker ------------------------------------------------------------------------------------------------

@@ -25,6 +25,9 @@ BACKLOG_MS = 2_000
 
 TURN_RATE_HZ = 16_000
 
+SPEECH = 0.3
+"""Less than this is no speech to anybody."""
+
 KEPT_MS = 30_000
 """Of the utterance so far, for a transcription that starts again and for the turn detector; the oldest goes first."""
 
@@ -175,7 +178,8 @@ class Ear:
         while len(self._windows) >= self._window_bytes:
             window = bytes(self._windows[: self._window_bytes])
             del self._windows[: self._window_bytes]
-            self._post(Heard(self._window_ms, await self._detect(window), arrived_ms))
+            echoes = self._echo is not None and self._echo.line_echoes
+            self._post(Heard(self._window_ms, await self._detect(window), arrived_ms, echoes))
 
     def _hear(self, pcm: bytes) -> None:
         self._heard += pcm
@@ -187,12 +191,15 @@ class Ear:
 
     async def _detect(self, window: bytes) -> float:
         try:
-            return await self._vad.detect(window)
+            probability = await self._vad.detect(window)
         except Exception as error:  # noqa: BLE001 -- as above
             self._trouble("vad", error)
             self._vad.close()
             self._use(Energy())
             return 0.0
+        if probability >= SPEECH and self._echo is not None and self._echo.is_ours():
+            return 0.0
+        return probability
 
 
 def _bytes(duration_ms: int, rate_hz: int) -> int:

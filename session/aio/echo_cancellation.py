@@ -6,6 +6,7 @@ back, through the network, their loudspeaker and their room, is for the cancelle
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +15,8 @@ from providers.api import EchoCanceller, EchoStream
 from providers.audio import BYTES_PER_SAMPLE
 from providers.resample import Resampler
 from session.aio.far_end import FarEnd
+from session.aio.likeness import ALIKE, HEARD_MS, LONGEST_DELAY_MS, likeness
+from session.line_echo import LineEcho
 
 __all__ = ("EchoCancellation",)
 
@@ -32,7 +35,8 @@ GAP_MS = 300
 
 class EchoCancellation:
     """Between ``sent`` and ``clean``, which share a clock. While nothing was said for a second, the canceller rests,
-    and what it holds back is held back in its stead. One that fails is bypassed from then on; ``trouble`` is told."""
+    and what it holds back is held back in its stead; likewise on a line that turns out to return nothing. One that
+    fails is bypassed from then on; ``trouble`` is told."""
 
     def __init__(
         self,
@@ -56,12 +60,21 @@ class EchoCancellation:
         self._held_back = bytes(canceller.delay_samples * BYTES_PER_SAMPLE)
         self._stale_frames = -(-canceller.delay_samples // canceller.frame_samples)
         self._frames_at_work = 0
+        self._line = LineEcho()
+        self._in_use = False
+        self._heard = bytearray()
+        self._heard_bytes = self._samples(HEARD_MS) * BYTES_PER_SAMPLE
         # The caller's sample n was heard, at the earliest, at the clock's sample origin + n.
         self._origin: int | None = None
         self._taken_samples = 0
         self._position = 0
         self._least_late = 0
         self._watched_from = 0
+
+    @property
+    def line_echoes(self) -> bool:
+        """Whether an echo was found, and is taken away."""
+        return self._line.found is True
 
     def sent(self, frame: bytes, due_ms: int) -> None:
         """20 ms of ours, to be heard from ``due_ms`` on."""
@@ -81,7 +94,18 @@ class EchoCancellation:
         whole = len(self._waiting) - len(self._waiting) % size
         clean = b"".join([self._clean_frame(bytes(self._waiting[at : at + size])) for at in range(0, whole, size)])
         del self._waiting[:whole]
+        self._heard += clean
+        del self._heard[: -self._heard_bytes]
         return clean
+
+    def is_ours(self) -> bool:
+        """Whether the last that was cleaned is an echo all the same: when its way has changed, it comes through for a
+        moment."""
+        if not self._in_use or len(self._heard) < self._heard_bytes:
+            return False
+        samples = self._samples(LONGEST_DELAY_MS + HEARD_MS)
+        played = self._far_end.at((self._origin or 0) + self._position - samples, samples)
+        return likeness(bytes(self._heard), played) >= ALIKE
 
     def close(self) -> None:
         if self._stream is not None:
@@ -110,30 +134,39 @@ class EchoCancellation:
         self._position += len(frame) // BYTES_PER_SAMPLE
         both = self._held_back + frame
         untouched, self._held_back = both[: len(frame)], both[len(frame) :]
-        is_wanted = not self._failed and 0 < self._far_end.end and at < self._far_end.end + self._tail
-        if not is_wanted and not self._frames_at_work:
+        is_needed = self._far_end.end > 0 and at < self._far_end.end + self._tail
+        clean = self._cancel(frame, at) if (is_needed or self._in_use) and not self._failed else None
+        if clean is None:
+            self._frames_at_work, self._in_use = 0, False
             return untouched
+        self._frames_at_work += 1
+        if self._frames_at_work <= self._stale_frames:
+            return untouched  # it rested, and still gives what it was given before
+        was_in_use, self._in_use = self._in_use, is_needed and self._line.found is not False
+        if self._in_use:
+            return clean if was_in_use else _faded(untouched, clean)
+        return _faded(clean, untouched) if was_in_use else untouched
+
+    def _cancel(self, frame: bytes, at: int) -> bytes | None:
+        played = self._far_end.at(at, self._canceller.frame_samples)
         try:
-            clean = self._cancel(frame, at)
+            if self._stream is None:
+                self._stream = self._canceller.open()
+            self._stream.played(played)
+            clean = self._stream.process(frame)
         except Exception as error:  # noqa: BLE001 -- a vendor's code, and a vendor's mistakes
             self._failed = True
-            self._frames_at_work = 0
             self._trouble("echo", error)
             self.close()
-            return untouched
-        before = self._frames_at_work
-        self._frames_at_work = before + 1 if is_wanted else 0
-        if before < self._stale_frames:
-            return untouched  # the canceller still holds what came before it rested
-        if before == self._stale_frames:
-            return _faded(untouched, clean) if is_wanted else untouched
-        return clean if is_wanted else _faded(clean, untouched)
+            return None
+        self._line.hear(_level_dbfs(played), _level_dbfs(frame), _level_dbfs(clean))
+        return clean
 
-    def _cancel(self, frame: bytes, at: int) -> bytes:
-        if self._stream is None:
-            self._stream = self._canceller.open()
-        self._stream.played(self._far_end.at(at, self._canceller.frame_samples))
-        return self._stream.process(frame)
+
+def _level_dbfs(pcm: bytes) -> float:
+    """As ``providers.audio.level_dbfs``, in a tenth of the time: three of them go with each frame."""
+    samples = np.frombuffer(pcm, "<i2").astype(np.float32)
+    return 10 * math.log10(float(np.dot(samples, samples)) / len(samples) / 2**30 + 1e-12)
 
 
 def _faded(first: bytes, second: bytes) -> bytes:

@@ -141,7 +141,7 @@ class _Hearing:
 class Stages:
     """``queue_audio`` takes what was synthesised, at ``output_rate_hz``, before the engine is told of it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what every job shares, by name
         self,
         *,
         post: Callable[[Event], None],

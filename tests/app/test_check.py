@@ -24,7 +24,7 @@ def test_when_everything_works_each_part_is_ok() -> None:
     code = check_all(load(environment=QUICK), console)
 
     assert 0 == code
-    assert 6 == written(console).count(" ok")
+    assert 7 == written(console).count(" ok")
 
 
 def test_what_fails_is_said_with_its_reason_and_the_rest_is_checked_all_the_same() -> None:
@@ -34,7 +34,7 @@ def test_what_fails_is_said_with_its_reason_and_the_rest_is_checked_all_the_same
     assert 1 == code
     assert "tts    tone         failed" in written(console)
     assert "tts.options.duration_ms" in written(console)
-    assert 5 == written(console).count(" ok")
+    assert 6 == written(console).count(" ok")
 
 
 def test_fallbacks_are_checked_too() -> None:

@@ -20,6 +20,7 @@ from session.notices import (
     Latency,
     Notice,
     ProviderCalled,
+    Repaired,
     StateChanged,
     TurnDone,
     TurnOutcome,
@@ -175,6 +176,7 @@ async def test_the_instruments_behind_them_are_named_with_dots() -> None:
         DraftJudged(used=True),
         ProviderCalled("stt", "fixed", 20),
         ProviderCalled("tts", "tone", 30, error="timed_out"),
+        Repaired("agent"),
         ErrorOccurred(ErrorCode.TTS_ERROR, "no", retryable=True, fatal=False),
         Ended(EndReason.AGENT),
     ):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,9 @@ import structlog
 from app import parts
 from app.parts import Choice, build, choices, warm_up
 from app.settings import Settings, WrongSettings, load
+from providers.api import SpeechOptions
 from providers.errors import Unreachable
+from providers.phrase_cache import PhraseCache
 from providers.tts.tone import Tone
 from session import TextToSpeechInOrder
 from tests.server import QUICK
@@ -41,6 +44,16 @@ class Flaky:
     async def aclose(self) -> None:
         self.closed = True
         raise Unreachable("not even now", provider=self.name)
+
+
+class Watching:
+    """``asked``: who was."""
+
+    def __init__(self, asked: list[str]) -> None:
+        self.asks = asked.append
+
+    def over(self, error: str) -> None:
+        raise AssertionError(error)
 
 
 def test_every_part_is_made_as_configured() -> None:
@@ -106,6 +119,38 @@ def test_every_provider_of_an_order_has_a_breaker_of_its_own_name() -> None:
     assert [("stt", "fixed"), ("tts", "tone"), ("tts", "tone-2"), ("agent", "echo")] == [
         (kind, name) for kind, name, _ in made.breakers()
     ]
+
+
+def test_sessions_speak_with_a_memory_in_front_of_the_voices_unless_it_may_hold_nothing() -> None:
+    remembering, forgetful = build(quick()), build(quick(BELUGA_TTS__CACHE_BYTES="0"))
+
+    assert isinstance(remembering.tts, PhraseCache)
+    assert ("tone", 2**24) == (remembering.tts.name, remembering.tts._most_bytes)
+    assert forgetful.tts is forgetful.voices
+
+
+async def test_the_apology_is_remembered_in_the_pieces_that_a_session_says_it_in() -> None:
+    made = await asyncio.to_thread(
+        lambda: build(quick(BELUGA_SESSION__APOLOGY="Sorry, that went wrong. Could you say it again?"))
+    )
+    await warm_up(made)
+    asked: list[str] = []
+    watch = Watching(asked)
+    assert isinstance(made.tts, PhraseCache)
+    for piece in ("Sorry, that went wrong.", "Could you say it again?"):
+        assert [chunk async for chunk in made.tts.synthesise(piece, SpeechOptions(), watch)]
+
+    assert ["phrase_cache"] * 2 == asked
+
+
+@pytest.mark.parametrize("more", [{"BELUGA_SESSION__APOLOGY": ""}, {"BELUGA_TTS__CACHE_BYTES": "0"}])
+async def test_without_an_apology_or_a_memory_nothing_is_synthesised_before_the_first_call(
+    more: dict[str, str],
+) -> None:
+    made = await asyncio.to_thread(lambda: build(quick(**more)))
+    await warm_up(made)
+
+    assert 0 == getattr(made.tts, "held_bytes", 0)
 
 
 async def test_what_is_not_there_yet_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

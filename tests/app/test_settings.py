@@ -148,6 +148,11 @@ def test_an_unknown_fallback_is_told_those_that_exist() -> None:
         ({"BELUGA_SESSION__TIMEOUT": "5s"}, "session.timeout: 5s given, 1m to 24h allowed"),
         ({"BELUGA_SESSION__TIMEOUT": "soon"}, "session.timeout: soon given, a duration, 1m to 24h allowed"),
         ({"BELUGA_SERVER__PORT": "99999"}, "server.port: '99999' given, 0 to 65535 allowed"),
+        ({"BELUGA_TTS__CACHE_BYTES": "-1"}, "tts.cache_bytes: '-1' given, 0 to 1000000000 allowed"),
+        ({"BELUGA_TTS__CACHE_BYTES": "2000000000"}, "tts.cache_bytes: '2000000000' given, 0 to 1000000000 allowed"),
+        ({"BELUGA_TTS__CACHE_BYTES": "16MB"}, "tts.cache_bytes: '16MB' given, a whole number allowed"),
+        ({"BELUGA_STT__CACHE_BYTES": "1"}, "stt.cache_bytes: unknown setting; known are provider, options, fallback"),
+        ({"BELUGA_LIMITS__START_WITHIN": "1ms"}, "limits.start_within: '1ms' given, 0.1 to 300 allowed"),
         ({"BELUGA_LIMITS__MAX_SESSIONS": "many"}, "limits.max_sessions: 'many' given, a whole number allowed"),
         (
             {"BELUGA_LIMITS__START_WITHIN": "soon"},

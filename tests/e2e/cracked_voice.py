@@ -1,4 +1,4 @@
-"""A voice of another package, which breaks in its second chunk."""
+"""A voice of another package, which breaks in its second chunk, or dies after a while."""
 
 from __future__ import annotations
 
@@ -21,16 +21,23 @@ class Cracked:
     class Options(BaseModel):
         model_config = ConfigDict(frozen=True, extra="forbid")
 
+        last_text: int | None = None
+        """How many texts it says; None for any number."""
+
     name = "cracked"
     rate_hz = 16_000
 
     def __init__(self, options: Options | None = None) -> None:
         self._options = options or self.Options()
+        self._texts = 0
 
     async def warm_up(self) -> None:
         """Nothing to load."""
 
     async def synthesise(self, text: str, options: SpeechOptions) -> AsyncGenerator[SpeechChunk, None]:
+        self._texts += 1
+        if self._options.last_text is not None and self._texts > self._options.last_text:
+            raise Unreachable("the voice is dead", provider=self.name)
         words = text.split()
         for at in range(0, len(words), _CHUNK_WORDS):
             if at:

@@ -174,6 +174,34 @@ async def test_a_voice_that_breaks_and_has_no_other_is_heard_as_far_as_it_came_a
     assert ["tts_error"] == errors
 
 
+async def answered_by_a_dead_voice(**tts: Any) -> tuple[list[str], list[str], str]:
+    """What was heard of one turn and of its apology, the errors, and the metrics."""
+    settings: dict[str, Any] = {"tts": {"provider": "cracked", **tts}, "session": QUICK_TO_RETRY}
+    async with running(**settings) as server, calling(server.ws_url) as caller:
+        await caller.start()
+        reply = await caller.converse("hello")
+        apology = await caller.until("reply", event="done")
+        metrics = await metrics_of(server.base_url)
+    return [reply["heard_text"], apology["heard_text"]], errors_told(caller), metrics
+
+
+@pytest.mark.usefixtures("cracked_voice")
+async def test_the_apology_is_heard_although_the_voice_is_dead_for_it_was_synthesised_before_the_call() -> None:
+    heard, errors, metrics = await answered_by_a_dead_voice(options={"last_text": 1})
+
+    assert ["", "Sorry."] == heard
+    assert ["tts_error"] == errors
+    assert 'provider_requests_total{kind="tts",provider="phrase_cache"} 1.0' in metrics
+
+
+@pytest.mark.usefixtures("cracked_voice")
+async def test_a_dead_voice_whose_apology_nobody_remembers_is_one_error_and_silence() -> None:
+    heard, errors, _ = await answered_by_a_dead_voice(options={"last_text": 0}, cache_bytes=0)
+
+    assert ["", ""] == heard
+    assert ["tts_error"] == errors
+
+
 # --- the recogniser ----------------------------------------------------------------------------------------------
 
 STALLING: dict[str, Any] = {"provider": "fixed", "options": {"delay_ms": 10_000}}

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from providers.errors import Overloaded
 from providers.inference import Batcher, Job, Priority, Worker, shared_worker
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -332,3 +338,29 @@ async def test_what_waits_when_the_last_owner_leaves_is_refused(model: Model) ->
 
     assert all(result == number + 1 or isinstance(result, Overloaded) for number, result in enumerate(results))
     assert isinstance(results[2], Overloaded)
+
+
+async def test_a_program_that_ends_without_closing_anything_waits_for_what_is_running() -> None:
+    program = """
+        import asyncio, threading, time
+        from providers.inference import Priority, shared_worker
+
+        def work():
+            begun.set()
+            time.sleep(0.3)
+            print("finished")
+
+        async def main():
+            shared_worker().enter()
+            shared_worker().submit(work, Priority.SYNTHESIS)
+            await asyncio.to_thread(begun.wait)
+
+        begun = threading.Event()
+        asyncio.run(main())
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", textwrap.dedent(program), cwd=ROOT, stdout=subprocess.PIPE
+    )
+    told, _ = await process.communicate()
+
+    assert (b"finished\n", 0) == (told, process.returncode)

@@ -38,7 +38,7 @@ def test_no_echo_cancellation_and_no_noise_cancellation_are_none() -> None:
 
 
 def test_an_unknown_name_lists_what_exists() -> None:
-    with pytest.raises(Rejected, match="no agent provider 'parrot', there are webhook, demo, echo"):
+    with pytest.raises(Rejected, match="no agent provider 'parrot', there are webhook, openai, demo, echo"):
         providers.create("agent", "parrot")
 
 

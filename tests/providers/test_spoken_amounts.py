@@ -20,7 +20,7 @@ def spoken(text: str, *, day_first: bool = False) -> str:
         ("$1.01 $0.99 $5.00", "1 dollar and 1 cent 99 cents 5 dollars"),
         ("€3m £1.50 ¥500", "3 million euros 1 pound and 50 pence 500 yen"),
         ("-$42.10 US$5 $5-$10", "minus 42 dollars and 10 cents 5 US dollars 5 to 10 dollars"),
-        ("$5 million, 20 USD, 5€", "5 million dollars, 20 US dollars, 5 euros"),
+        ("$5 million, 20 USD, 5€, 2$", "5 million dollars, 20 US dollars, 5 euros, 2 dollars"),
         ("A £20 note is $20/month", "A 20 pound note is 20 dollars per month"),
     ],
 )
@@ -40,7 +40,8 @@ def test_money(text: str, expected: str) -> None:
         ("the 5th of May", "the 5th of May"),
         ("in 1999, in 1905, in 1900", "in 19 99, in 19 oh 5, in 19 hundred"),
         ("from 2020-2024, the 1990s", "from 20 20 to 20 24, the 19 nineties"),
-        ("99/99/2026 and 2026-13-45", "99/99/2026 and 2026-13-45"),
+        ("between 1914-1918", "between 19 14 and 19 18"),
+        ("99/99/2026 and 2026-13-45", "99/99/2026 and 2 0 2 6, 1 3, 4 5"),
     ],
 )
 def test_dates(text: str, expected: str) -> None:
@@ -74,7 +75,7 @@ def test_times(text: str, expected: str) -> None:
         ("5-10 km, 10-20%", "5 to 10 kilometers, 10 to 20 percent"),
         ("in 5 m, g and h", "in 5 meters, g and h"),
         ("-5 degrees, ~5, 3:1", "minus 5 degrees, about 5, 3 to 1"),
-        ("1/2 cup, 1 1/2 cups, 2½", "one half cup, 1 and one half cups, 2 and one half"),
+        ("1/2 cup, 1 1/2 cups, 2½", "one half cup, 1 and a half cups, 2 and a half"),
         ("192.168.1.1, v2.0, 5'10", "192 dot 168 dot 1 dot 1, version 2 dot 0, 5 foot 10"),
     ],
 )

@@ -11,7 +11,7 @@ from providers.word_ends import word_ends
     ("words", "said", "expected"),
     [
         (["abc", "de", "f"], "abcdef", [3, 5, 6]),
-        (["eɪ", "kæt"], "ɐkæt", [1, 4]),  # the article, said as the letter when it stands alone
+        (["eɪ", "kæt"], "ɐkæt", [1, 4]),  # noqa: RUF001 - the sound is meant; the article, said as the letter when it stands alone
         (["noʊ", "noʊ", "noʊ"], "noʊnoʊnoʊ", [3, 6, 9]),
         (["", "abc", ""], "abc", [0, 3, 3]),
         (["abc", "xy"], "", [0, 0]),

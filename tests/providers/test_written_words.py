@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from providers.written_words import Place, Word
 
-WORDS = [Word(word) for word in '"He paid ($5), twice; and left.'.split()]
+WORDS = [Word(word) for word in ('"He', "paid", "($5),", "twice;", "and", "left.")]
 
 
 def place(at: int) -> Place:

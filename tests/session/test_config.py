@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -296,3 +297,25 @@ def test_a_duration_is_the_same_in_every_form(ms: int) -> None:
 
 def test_a_timedelta_may_be_given_where_a_duration_is() -> None:
     assert 90_000 == SessionConfig(timeout=timedelta(seconds=90)).timeout_ms
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("voice", 7),
+        ("voice", ""),
+        ("speed", "fast"),
+        ("speed", 2.1),
+        ("speed", True),
+        ("volume", -0.1),
+        ("volume", None),
+        ("allow_interruptions", "no"),
+        ("allow_interruptions", 1),
+    ],
+)
+def test_how_a_text_is_said_is_looked_at(field: str, given: Any) -> None:
+    with pytest.raises(SessionError) as error:
+        SayOptions(**{field: given})
+
+    assert ("say", ErrorCode.INVALID_INPUT) == (error.value.op, error.value.code)
+    assert (field, given) == (error.value.details["field"], error.value.details["given"])

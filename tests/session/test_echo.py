@@ -91,16 +91,16 @@ def overlap(heard_samples: int) -> Overlap:
 def test_only_what_was_in_the_air_can_come_back() -> None:
     guard = EchoGuard(1_000)
 
-    assert "one" == guard.own_words("one", overlap(10_000), final=True)
-    assert "" == guard.own_words("nine", overlap(10_000), final=True)
-    assert "nine" == guard.own_words("nine", None, final=True)
+    assert "one" == guard.own_words("one", overlap(10_000), 1_000, final=True)
+    assert "" == guard.own_words("nine", overlap(10_000), 1_000, final=True)
+    assert "nine" == guard.own_words("nine", None, 1_000, final=True)
 
 
 def test_a_line_is_known_to_echo_after_some_words() -> None:
     guard = EchoGuard(1_000)
-    guard.own_words("nine", overlap(10_000), final=True)
+    guard.own_words("nine", overlap(10_000), 1_000, final=True)
     once = guard.line_echoes
-    guard.own_words("four nine", overlap(6_000), final=True)
+    guard.own_words("four nine", overlap(6_000), 1_000, final=True)
 
     assert not once
     assert guard.line_echoes
@@ -109,9 +109,19 @@ def test_a_line_is_known_to_echo_after_some_words() -> None:
 def test_an_interim_is_no_evidence() -> None:
     guard = EchoGuard(1_000)
     for _ in range(5):
-        guard.own_words("four nine", overlap(6_000), final=False)
+        guard.own_words("four nine", overlap(6_000), 1_000, final=False)
 
     assert not guard.line_echoes
+
+
+def test_a_moment_of_an_echo_that_is_cancelled_has_no_words_of_the_callers() -> None:
+    guard = EchoGuard(1_000)
+    guard.is_cancelled = True
+
+    assert guard.line_echoes
+    assert "" == guard.own_words("oh mate", overlap(6_000), 300, final=True)
+    assert "oh mate" == guard.own_words("oh mate", overlap(6_000), 500, final=True)
+    assert "oh mate" == guard.own_words("oh mate", None, 300, final=True)
 
 
 # --- in a call ----------------------------------------------------------------------------------------------------

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from session.commands import Notify
+from session.commands import Notify, Say
 from session.config import SayOptions, SessionConfig
+from session.errors import ErrorCode
 from session.events import (
     AgentDid,
     AgentFinished,
@@ -151,6 +152,48 @@ def test_a_text_that_could_not_be_said_is_no_turn_and_needs_no_apology() -> None
 
     assert [("a", "")] == [(done.utterance_id, done.heard_text) for done in talk.all(ReplyDone)]
     assert None is talk.engine._replier.reply
+
+
+@pytest.mark.parametrize("times_out", [False, True])
+def test_an_apology_that_cannot_be_said_for_a_dead_voice_is_no_second_error(times_out: bool) -> None:
+    talk = Talk(SessionConfig(apology="Sorry.", tts_timeout="1s"))
+
+    def break_the_voice() -> None:
+        if times_out:
+            talk.passes(1_000)
+        else:
+            talk.happens(Failed(talk.last(Say).job, "dead", retryable=False))
+
+    talk.happens(Typed("hello"))
+    talk.happens(AgentSaid(talk.asked[-1].job, "Good morning."))
+    talk.happens(AgentFinished(talk.asked[-1].job))
+    break_the_voice()
+    assert "Sorry." == talk.last(Say).text
+    break_the_voice()
+
+    assert [ErrorCode.TTS_ERROR] == [error.code for error in talk.all(ErrorOccurred)]
+    assert ["", ""] == [done.heard_text for done in talk.all(ReplyDone)]
+    assert SessionState.LISTENING is talk.engine.state
+
+
+def test_an_apology_that_fails_for_another_reason_is_told_of() -> None:
+    talk = Talk(SessionConfig(apology="Sorry."))
+    talk.happens(Typed("hello"))
+    talk.happens(Failed(talk.asked[-1].job, "broke", retryable=False))
+    talk.happens(Failed(talk.last(Say).job, "dead", retryable=False))
+
+    assert [ErrorCode.AGENT_ERROR, ErrorCode.TTS_ERROR] == [error.code for error in talk.all(ErrorOccurred)]
+
+
+def test_the_next_dead_voice_is_an_error_again() -> None:
+    talk = Talk(SessionConfig(apology="Sorry."))
+    for _ in range(2):
+        talk.happens(Typed("hello"))
+        talk.happens(AgentSaid(talk.asked[-1].job, "Good morning. "))
+        talk.happens(Failed(talk.last(Say).job, "dead", retryable=False))
+        talk.happens(Failed(talk.last(Say).job, "dead", retryable=False))
+
+    assert [ErrorCode.TTS_ERROR] * 2 == [error.code for error in talk.all(ErrorOccurred)]
 
 
 # --- in the middle of a word ------------------------------------------------------------------------------------

@@ -142,6 +142,13 @@ async def test_a_thousand_say_in_a_second_fill_a_bounded_queue() -> None:
         ({"text": "hi", "speed": 3}, "speed"),
         ({"text": "hi", "volume": -1}, "volume"),
         ({"text": "hi", "loud": True}, "loud"),
+        ({"text": "hi", "voice": ""}, "voice"),
+        ({"text": "hi", "voice": 5}, "voice"),
+        ({"text": ["hi"]}, "text"),
+        ({"text": "hi", "speed": "fast"}, "speed"),
+        ({"text": "hi", "volume": True}, "volume"),
+        ({"text": "hi", "allow_interruptions": "perhaps"}, "allow_interruptions"),
+        ([], ""),
     ],
 )
 async def test_a_bad_body_is_a_422_that_names_the_field(body: object, field: str) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Received:
+    method: str
+    path: str
     headers: dict[str, str]
     body: bytes
     connection: int
@@ -88,7 +90,8 @@ class Server:
             pairs = (line.split(":", 1) for line in head.split("\r\n")[1:] if line)
             headers = {name.strip().lower(): value.strip() for name, value in pairs}
             body = await reader.readexactly(int(headers["content-length"]))
-            received = Received(headers, body, connection)
+            method, path, _ = head.split(" ", 2)
+            received = Received(method, path, headers, body, connection)
             self.received.append(received)
             await self.answer(Exchange(received, reader, writer))
 

@@ -12,6 +12,8 @@ from providers.agent.demo import Demo
 from providers.agent.echo import Echo
 from providers.api import Agent, AgentAction, AgentEvent, AgentOutput, AgentRequest, AgentText
 from providers.fakes import FakeAgent
+from tests.providers.agent.openai_server import model_of, words
+from tests.providers.agent.openai_server import streaming as chunks
 from tests.providers.agent.webhook_agent import agent_of, streaming
 
 
@@ -27,11 +29,18 @@ async def webhook() -> AsyncIterator[Agent]:
         yield agent
 
 
+@asynccontextmanager
+async def openai() -> AsyncIterator[Agent]:
+    async with model_of(chunks(*words("Hello ", "there."))) as (agent, _):
+        yield agent
+
+
 FACTORIES: dict[str, Callable[[], AbstractAsyncContextManager[Agent]]] = {
     "fake": lambda: alone(FakeAgent(lambda _: ("Hello ", "there."))),
     "echo": lambda: alone(Echo()),
     "demo": lambda: alone(Demo()),
     "webhook": webhook,
+    "openai": openai,
 }
 
 TURN = AgentRequest("turn", "s-1", "1", "hello", language="en")

@@ -1,4 +1,4 @@
-"""What every agent keeps to: those that need no server, and the webhook joined to one that answers by events."""
+"""What every agent keeps to: those that need no server, and those behind HTTP joined to one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from providers.agent.echo import Echo
 from providers.api import Agent, AgentAction, AgentRequest, AgentText, Message
 from providers.fakes import FakeAgent
 from tests.providers.agent.http_server import Exchange, sse
+from tests.providers.agent.openai_server import model_of, words
 from tests.providers.agent.webhook_agent import agent_of
 
 EVENTS = (
@@ -42,6 +43,16 @@ async def webhook() -> AsyncIterator[Agent]:
         yield agent
 
 
+async def _repeat_in_chunks(exchange: Exchange) -> None:
+    await sse(exchange, *words(exchange.received.json()["messages"][-1]["content"], " Yes."))
+
+
+@contextlib.asynccontextmanager
+async def openai() -> AsyncIterator[Agent]:
+    async with model_of(_repeat_in_chunks) as (agent, _):
+        yield agent
+
+
 def alone(make: Callable[[], Agent]) -> Callable[[], contextlib.AbstractAsyncContextManager[Agent]]:
     @contextlib.asynccontextmanager
     async def made() -> AsyncIterator[Agent]:
@@ -57,6 +68,7 @@ AGENTS = {
     "echo": alone(Echo),
     "fake": alone(lambda: FakeAgent(lambda request: [request.transcript, "more"])),
     "webhook": webhook,
+    "openai": openai,
 }
 
 

@@ -14,7 +14,7 @@ from providers.errors import Malformed, Overloaded, Rejected
 from providers.resample import Resampler
 from providers.stt import moonshine
 from providers.stt.moonshine import Moonshine, MoonshineStream
-from tests.recordings import BECKETT, ENDGAME, TWO_CITIES, Recording, plain, silence, word_error_rate
+from tests.recordings import BECKETT, ENDGAME, TWO_CITIES, Recording, breathless, plain, silence, word_error_rate
 
 
 @pytest.fixture
@@ -131,6 +131,22 @@ async def test_who_speaks_without_a_pause_is_understood_across_the_cut(stt: Moon
     text = " ".join(phrase.text for phrase in phrases)
 
     assert word_error_rate(text, await recognised(stt, *breathless, silence(200))) <= 0.2
+
+
+async def test_a_long_utterance_without_a_pause_has_no_word_lost_or_doubled_at_its_joints(stt: Moonshine) -> None:
+    """What remains are words that the model takes for others, wherever they stand."""
+    longest_ms = 0
+    said = breathless(TWO_CITIES)
+    async with listening(stt) as listener:
+        for at in range(0, len(said), 16_000):
+            await listener.feed(said[at : at + 16_000])
+            longest_ms = max(longest_ms, listener.stream._held.held_ms)
+        final = plain(await listener.final()).split()
+    words = plain(TWO_CITIES.text).split()
+
+    assert longest_ms < 11_000
+    assert word_error_rate(TWO_CITIES.text, " ".join(final)) <= 0.15
+    assert abs(len(final) - len(words)) <= 3
 
 
 @pytest.mark.parametrize("lead", [silence(3_000), noise(3_000), silence(500) + noise(500)])

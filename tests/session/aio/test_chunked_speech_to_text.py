@@ -326,5 +326,4 @@ async def test_a_real_recogniser_understands_a_recording_in_chunks(strategy: Chu
     await stream.aclose()
     await shared_worker().leave()
 
-    assert len(said) > 2
     assert word_error_rate(" ".join(phrase.text for phrase in TWO_CITIES.phrases[:9]), said[-1]) <= 0.15

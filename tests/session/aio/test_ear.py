@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from providers.errors import Malformed, Unreachable
-from providers.fakes import FakeNoise, FakeVad
+from providers.fakes import FakeEcho, FakeNoise, FakeVad
 from session.aio.ear import BACKLOG_MS, KEPT_MS, PRE_ROLL_MS, Ear
+from session.aio.echo_cancellation import EchoCancellation
 from session.events import Heard
 from tests.session.aio.stage import RATE_HZ, silence, soon, speech
 
@@ -140,6 +141,31 @@ async def test_half_a_sample_of_a_stream_that_was_cut_does_not_shift_the_next() 
         assert speech(64) == rig.fed
 
 
+async def test_who_went_on_past_a_limit_is_heard_again_from_before_it() -> None:
+    audio = speech(3_200)
+    async with a_rig() as rig:
+        rig.ear.feed_to(rig.feed, again=False)
+        await rig.ear.push(audio)
+        await rig.until_heard_ms(3_200)
+        rig.ear.stop_feeding()
+        rig.fed.clear()
+        rig.ear.feed_to(rig.feed, again=False, back_ms=2_000)
+
+    assert audio[-32 * 2_000 :] == rig.fed
+
+
+async def test_ten_minutes_of_speech_are_held_in_part_only() -> None:
+    most_bytes = 0
+    async with a_rig() as rig:
+        rig.ear.feed_to(lambda _: None, again=False)
+        for second in range(600):
+            await rig.ear.push(speech(1_000))
+            await rig.until_heard_ms(second * 1_000)
+            most_bytes = max(most_bytes, len(rig.ear._heard) + len(rig.ear._pending))
+
+    assert most_bytes <= 32 * (KEPT_MS + BACKLOG_MS)
+
+
 async def test_no_audio_is_nothing() -> None:
     async with a_rig() as rig:
         await rig.ear.push(b"")
@@ -238,6 +264,31 @@ async def test_the_last_of_it_is_there_for_who_judges_the_turn() -> None:
 
         assert audio[-3_200:] == rig.ear.last(100)
         assert b"" == rig.ear.last(0)
+
+
+# --- echo -------------------------------------------------------------------------------------------------------
+
+
+def an_echo_cancellation(canceller: FakeEcho) -> EchoCancellation:
+    return EchoCancellation(canceller, input_rate_hz=RATE_HZ, output_rate_hz=RATE_HZ, trouble=lambda *_: None)
+
+
+async def test_our_own_voice_is_gone_before_anybody_hears_the_audio() -> None:
+    canceller, noise = FakeEcho(), FakeNoise()
+    echo = an_echo_cancellation(canceller)
+    async with a_rig(echo=echo, noise=noise) as rig:
+        rig.ear.feed_to(rig.feed, again=False)
+        said = speech(1_280)
+        for at_ms in range(0, 1_280, 20):
+            echo.sent(said[32 * at_ms : 32 * (at_ms + 20)], 1_000 + at_ms)
+        for at_ms in range(0, 1_280, 32):
+            rig.now_ms += 32
+            await rig.ear.push(said[32 * at_ms : 32 * (at_ms + 32)])
+        await rig.until_heard_ms(1_248)
+
+    assert bytes(20_000) == rig.fed[-20_000:]
+    assert Heard(32, 0.0, rig.now_ms, line_echoes=True) == rig.heard[-1]
+    assert {True} == {stream.closed for stream in canceller.streams}
 
 
 # --- noise ------------------------------------------------------------------------------------------------------

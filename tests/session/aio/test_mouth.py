@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from providers.fakes import FakeEcho
+from session.aio.echo_cancellation import EchoCancellation
 from session.aio.media_clock import MediaClock
 from session.aio.mouth import FrameCounts, Mouth, OutputQueue
 from tests.session.aio.stage import Line, soon, speech
@@ -14,11 +16,11 @@ FRAME_SAMPLES = 320
 class Rig:
     """A mouth, its line, and the positions that it told."""
 
-    def __init__(self) -> None:
+    def __init__(self, echo: EchoCancellation | None = None) -> None:
         self.line, self.counts = Line(), FrameCounts()
         self.positions: list[tuple[str, int, int]] = []
         self._moved = asyncio.Event()
-        self.mouth = Mouth(self.line, self._now_ms, self._played, self.counts)
+        self.mouth = Mouth(self.line, self._now_ms, self._played, self.counts, echo)
 
     async def until_heard(self, samples: int) -> None:
         while not self.positions or self.positions[-1][2] < samples:
@@ -205,3 +207,55 @@ async def test_it_can_be_opened_again() -> None:
     await queue.aclose()
 
     assert [b"again"] == await soon(listening)
+
+
+# --- what the echo of it will be ----------------------------------------------------------------------------------
+
+
+def an_echo_cancellation() -> EchoCancellation:
+    return EchoCancellation(FakeEcho(), input_rate_hz=16_000, output_rate_hz=16_000, trouble=lambda *_: None)
+
+
+async def test_what_is_sent_ahead_is_told_with_the_time_at_which_it_is_due() -> None:
+    echo = an_echo_cancellation()
+    rig = Rig(echo)
+    rig.mouth.queue(speech(60))
+    begun_ms = rig._now_ms()
+    rig.mouth.play("1")
+    due = echo._far_end._start // 16
+
+    assert 0 <= due - begun_ms <= 20
+    assert speech(60) == echo._far_end.at(due * 16, 60 * 16)
+
+    rig.mouth.close()
+
+
+async def test_what_is_cleared_at_the_listeners_has_no_echo() -> None:
+    echo = an_echo_cancellation()
+    rig = Rig(echo)
+    rig.mouth.queue(speech(60))
+    rig.mouth.play("1")
+    began = echo._far_end._start
+    rig.mouth.clear(at_listener=False)
+
+    assert began + 60 * 16 == echo._far_end.end
+
+    rig.mouth.clear(at_listener=True)
+
+    assert echo._far_end.end <= began + 20 * 16
+
+    rig.mouth.close()
+
+
+async def test_what_did_not_arrive_and_is_sent_again_has_an_echo_only_then() -> None:
+    echo = an_echo_cancellation()
+    rig = Rig(echo)
+    rig.mouth.queue(speech(60))
+    rig.mouth.play("1")
+    began = echo._far_end._start
+    rig.mouth.pause()
+    rig.mouth.rewind()
+
+    assert echo._far_end.end <= began + 20 * 16
+
+    rig.mouth.close()

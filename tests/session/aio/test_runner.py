@@ -10,7 +10,7 @@ import pytest
 
 from providers.api import AgentRequest, Message
 from providers.errors import Malformed, Rejected, Unreachable
-from providers.fakes import FakeAgent, FakeNoise, FakeStt, FakeSttStream, FakeTurnDetector, FakeVad, Utterance
+from providers.fakes import FakeAgent, FakeEcho, FakeNoise, FakeStt, FakeSttStream, FakeTurnDetector, FakeVad, Utterance
 from session import ErrorCode, SessionConfig, SessionState, VoiceSession
 from session.aio import runner as module
 from session.aio.runner import Runner, agents_told
@@ -263,6 +263,11 @@ class BrokenVad(FakeVad):
 @pytest.mark.parametrize(
     ("parts", "message", "retryable"),
     [
+        (
+            {"echo_cancellation": FakeEcho(error=Malformed("no")), "greeting": "Hello."},
+            "echo: no; it is bypassed",
+            False,
+        ),
         ({"noise_cancellation": FakeNoise(error=Malformed("no"))}, "noise: no; it is bypassed", False),
         ({"vad": BrokenVad(Unreachable("gone"))}, "vad: gone; the energy of the signal is used instead", True),
         ({"vad": BrokenVad(ValueError("oops"))}, "vad: oops; the energy of the signal is used instead", False),

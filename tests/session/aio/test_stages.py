@@ -19,7 +19,9 @@ from providers.api import (
 )
 from providers.errors import Malformed, ProviderError, Rejected, Unreachable
 from providers.fakes import FakeAgent, FakeStt, FakeTts, FakeTurnDetector, Utterance
+from providers.phrase_cache import PhraseCache
 from session.aio.stages import Stages
+from session.aio.text_to_speech_in_order import TextToSpeechInOrder
 from session.events import (
     AgentDid,
     AgentFinished,
@@ -283,6 +285,30 @@ async def test_a_voice_that_breaks_off_leaves_what_it_said() -> None:
     assert Spoken(JOB, 1_000) == rig.events[0]
     assert 1_000 * 2 == len(rig.audio)
     assert ("gone", True) == (rig.failure.message, rig.failure.retryable)
+
+
+async def test_what_is_remembered_is_told_of_as_from_the_cache_and_sounds_the_same() -> None:
+    rig = Rig()
+    voice = FakeTts(rate_hz=RATE_HZ, samples_per_character=100)
+    cache = PhraseCache(voice, 10**6)
+    await soon(rig.stages.say(JOB, cache, "ab cd", PLAIN))
+    first = bytes(rig.audio)
+    await soon(rig.stages.say(JOB, cache, "ab cd", PLAIN))
+
+    assert ["fake", "phrase_cache"] == [call.provider for call in rig.calls]
+    assert 1 == len(voice.requests)
+    assert first + first == rig.audio
+    assert rig.events[: len(rig.events) // 2] == rig.events[len(rig.events) // 2 :]
+
+
+async def test_behind_a_cache_each_of_several_voices_is_told_of_by_its_own_name() -> None:
+    rig = Rig()
+    first, second = FakeTts(errors=[Unreachable("gone")]), FakeTts()
+    first.name, second.name = "first", "second"  # type: ignore[misc] # so that they can be told apart
+    cache = PhraseCache(TextToSpeechInOrder([first, second]), 10**6)
+    await soon(rig.stages.say(JOB, cache, "ab cd", PLAIN))
+
+    assert [("first", "unreachable"), ("second", None)] == [(call.provider, call.error) for call in rig.calls]
 
 
 async def test_a_text_of_nothing_is_spoken_whole() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from docs.generators.reference import MODULES, TARGET, main, public_names, write
 from providers.registry import KINDS
-from tools.reference import MODULES, TARGET, main, public_names, write
 
 
 def section(name: str) -> str:
@@ -80,7 +80,7 @@ def test_nothing_private_is_shown() -> None:
 
 
 def test_the_program_writes_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("tools.reference.TARGET", tmp_path / "reference.md")
+    monkeypatch.setattr("docs.generators.reference.TARGET", tmp_path / "reference.md")
     main()
 
     assert write() == (tmp_path / "reference.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 __all__ = ("MODULES", "TARGET", "main", "public_names", "write")
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TARGET = ROOT / "docs" / "reference.md"
 
 MODULES = (

@@ -11,7 +11,7 @@ from session.states import TRANSITIONS, SessionState
 
 __all__ = ("LABELS", "PLACES", "TARGET", "draw", "main")
 
-TARGET = Path(__file__).parents[1] / "docs" / "states.svg"
+TARGET = Path(__file__).parents[2] / "docs" / "states.svg"
 
 WIDTH, HEIGHT = 760, 430
 BOX_WIDTH, BOX_HEIGHT = 120, 44

@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from docs.generators.states_diagram import BOX_HEIGHT, BOX_WIDTH, HEIGHT, LABELS, PLACES, TARGET, WIDTH, draw, main
 from session.states import TRANSITIONS, SessionState
-from tools.states_diagram import BOX_HEIGHT, BOX_WIDTH, HEIGHT, LABELS, PLACES, TARGET, WIDTH, draw, main
 
 
 def test_the_committed_diagram_is_what_is_drawn() -> None:
@@ -59,7 +59,7 @@ def test_a_state_that_has_no_place_is_an_error_not_a_gap(monkeypatch: pytest.Mon
 
 def test_the_program_writes_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     target = type(TARGET)(str(tmp_path), "states.svg")
-    monkeypatch.setattr("tools.states_diagram.TARGET", target)
+    monkeypatch.setattr("docs.generators.states_diagram.TARGET", target)
     main()
 
     assert draw() == target.read_text(encoding="utf-8")

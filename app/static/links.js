@@ -1,0 +1,257 @@
+// What a call may be connected by. Each opens with `open…(…)`, which returns a link once the server is ready:
+//   link.name, link.ready (the server's message), link.send(message), link.close()
+// and calls `told(message)` for every message after that, then once `lost({code, reason})`.
+
+import { ConnectError, post } from "./errors.js";
+import { INPUT_HZ, OUTPUT_HZ } from "./sound.js";
+
+const READY_WITHIN_MS = 15000;
+const PING_AFTER_MS = 10000;
+const DEAD_AFTER_MS = 25000;
+const QUEUED_BYTES = INPUT_HZ * 2; // a second of the microphone: more would be heard too late to be of use
+
+const AFTER_CLOSE = {
+  4401: ["unauthorized", false],
+  4404: ["session_not_found", false],
+  4429: ["capacity", true],
+  4503: ["capacity", true],
+};
+
+/** A token that may stand in a subprotocol; any other goes into the query. */
+const PLAIN_TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+
+export function openWebSocket({ base, token, start, sound, told, lost }) {
+  const url = new URL("v1/ws", base);
+  url.protocol = url.protocol.replace("http", "ws");
+  const plain = !token || PLAIN_TOKEN.test(token);
+  if (!plain) url.searchParams.set("token", token);
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url, token && plain ? ["bearer", token] : []);
+    new SocketLink(socket, { start, sound, told, lost }, resolve, reject);
+  });
+}
+
+class SocketLink {
+  name = "websocket";
+  ready = null;
+  #socket;
+  #told;
+  #lost;
+  #player;
+  #deaf = () => {};
+  #sound;
+  #settled;
+  #refusal = null;
+  #heardAt = performance.now();
+  #watch;
+
+  constructor(socket, { start, sound, told, lost }, resolve, reject) {
+    this.#socket = socket;
+    this.#sound = sound;
+    this.#told = told;
+    this.#lost = lost;
+    this.#settled = { resolve, reject };
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      const audio = { encoding: "pcm_s16le", sample_rate: INPUT_HZ };
+      this.send({ type: "start", audio, output: { ...audio, sample_rate: OUTPUT_HZ }, ...start });
+    };
+    socket.onmessage = ({ data }) => this.#take(data);
+    socket.onclose = ({ code, reason }) => this.#closed(code, reason);
+    this.#watch = setInterval(() => this.#look(), 1000);
+  }
+
+  send(message) {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** Nothing is told any more, `lost` neither. */
+  close() {
+    this.#told = this.#lost = () => {};
+    this.#socket.onclose = null;
+    this.#release();
+    this.#socket.close(1000);
+  }
+
+  #take(data) {
+    this.#heardAt = performance.now();
+    if (typeof data !== "string") {
+      this.#player?.add(data);
+      return;
+    }
+    const message = JSON.parse(data);
+    switch (message.type) {
+      case "ready":
+        this.#begin(message);
+        return;
+      case "pong":
+        return;
+      case "reply":
+        if (message.event === "started") this.#player.mark();
+        break;
+      case "clear":
+        this.#player.clear();
+        break;
+      case "paused":
+        this.#player.pause();
+        break;
+      case "resumed":
+        this.#player.resume();
+        break;
+      case "error":
+        if (message.fatal) this.#refusal = message;
+    }
+    if (this.ready) this.#told(message);
+  }
+
+  #begin(message) {
+    this.ready = message;
+    this.#player = this.#sound.player((ms) => this.send({ type: "playout", played_ms: ms }));
+    this.#player.mark(); // of a session that is taken over, in the middle of a reply perhaps
+    this.#deaf = this.#sound.listen((frame) => {
+      if (this.#socket.readyState === WebSocket.OPEN && this.#socket.bufferedAmount < QUEUED_BYTES) {
+        this.#socket.send(frame);
+      }
+    });
+    this.#settled.resolve(this);
+  }
+
+  /** A connection that has died in silence is found out by the lack of an answer. */
+  #look() {
+    const silentMs = performance.now() - this.#heardAt;
+    const deadMs = this.ready ? DEAD_AFTER_MS : READY_WITHIN_MS;
+    if (silentMs > deadMs) {
+      this.#socket.onclose = null;
+      this.#socket.close();
+      this.#closed(1006, "no answer");
+    } else if (this.ready && silentMs > PING_AFTER_MS) {
+      this.send({ type: "ping" });
+    }
+  }
+
+  #closed(code, reason) {
+    this.#release();
+    if (this.ready) {
+      this.#lost({ code, reason });
+      return;
+    }
+    const [kind, retryable] = AFTER_CLOSE[code] ?? [this.#refusal?.code ?? "network", this.#refusal?.retryable ?? true];
+    const message = this.#refusal?.message || reason || "The server cannot be reached.";
+    this.#settled.reject(new ConnectError(kind, message, { retryable, closeCode: code }));
+  }
+
+  #release() {
+    clearInterval(this.#watch);
+    this.#deaf();
+    this.#player?.close();
+    this.#player = null;
+    this.#socket.onmessage = null;
+  }
+}
+
+const GATHERED_WITHIN_MS = 2000;
+const BUFFERED_MS = 200; // of a reply, in the network and the browser, that a clear must silence
+
+const LAST_WORD_MS = 200; // for what was sent last to go out: unlike a socket, a connection does not close in order
+
+/** Media by RTP, messages by the data channel `events`; offer and answer over `POST /v1/webrtc`. */
+export async function openWebRtc({ base, token, start, sound, iceServers, told, lost }) {
+  const peer = new RTCPeerConnection({ iceServers });
+  const link = new PeerLink(peer, { sound, told, lost });
+  try {
+    const answer = await exchange(peer, { base, token, start });
+    await peer.setRemoteDescription({ type: answer.type, sdp: answer.sdp });
+    await link.whenReady();
+    return link;
+  } catch (error) {
+    link.close();
+    throw error;
+  }
+}
+
+async function exchange(peer, { base, token, start }) {
+  await peer.setLocalDescription();
+  await gathered(peer);
+  const { sdp, type } = peer.localDescription;
+  return post(new URL("v1/webrtc", base), token, { sdp, type, ...start });
+}
+
+/** All candidates, or those that are there after two seconds. */
+function gathered(peer) {
+  return new Promise((resolve) => {
+    if (peer.iceGatheringState === "complete") resolve();
+    peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && resolve();
+    setTimeout(resolve, GATHERED_WITHIN_MS);
+  });
+}
+
+class PeerLink {
+  name = "webrtc";
+  ready = null;
+  #peer;
+  #channel;
+  #told;
+  #lost;
+  #sound;
+  #settled;
+  #whenReady;
+  #reason = "";
+
+  constructor(peer, { sound, told, lost }) {
+    this.#peer = peer;
+    this.#sound = sound;
+    this.#told = told;
+    this.#lost = lost;
+    this.#whenReady = new Promise((resolve, reject) => (this.#settled = { resolve, reject }));
+    this.#whenReady.catch(() => {}); // the offer may fail first
+    const track = sound.stream?.getAudioTracks()[0];
+    const { sender } = peer.addTransceiver(track ?? "audio", { direction: track ? "sendrecv" : "recvonly" });
+    sound.changed = (stream) => sender.replaceTrack(stream.getAudioTracks()[0]);
+    peer.ontrack = ({ track: remote }) => sound.play(new MediaStream([remote]));
+    peer.onconnectionstatechange = () => peer.connectionState === "failed" && this.#closed("the connection is lost");
+    this.#channel = peer.createDataChannel("events");
+    this.#channel.onmessage = ({ data }) => this.#take(JSON.parse(data));
+    this.#channel.onclose = () => this.#closed(this.#reason || "the server closed the connection");
+  }
+
+  whenReady() {
+    const late = setTimeout(() => this.#closed("no answer"), READY_WITHIN_MS);
+    return this.#whenReady.finally(() => clearTimeout(late));
+  }
+
+  send(message) {
+    if (this.#channel.readyState === "open") this.#channel.send(JSON.stringify(message));
+  }
+
+  close() {
+    this.#told = this.#lost = () => {};
+    this.#sound.changed = null;
+    this.#channel.onclose = null;
+    this.#peer.onconnectionstatechange = null;
+    setTimeout(() => this.#peer.close(), LAST_WORD_MS);
+  }
+
+  #take(message) {
+    switch (message.type) {
+      case "ready":
+        this.ready = message;
+        this.#settled.resolve();
+        return;
+      case "pong":
+        return;
+      case "clear":
+        this.#sound.hush(BUFFERED_MS);
+        break;
+      case "error":
+        if (message.fatal) this.#reason = message.message;
+    }
+    if (this.ready) this.#told(message);
+  }
+
+  #closed(reason) {
+    const lost = this.#lost;
+    this.close();
+    if (this.ready) lost({ code: 1006, reason });
+    else this.#settled.reject(new ConnectError("network", `WebRTC does not come about: ${reason}.`, { retryable: true }));
+  }
+}
