@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run setup test check bench docs lock clean
+.PHONY: run setup test browser check bench docs lock clean
 
 run: setup
 	$(BIN)/beluga-voice serve
@@ -24,8 +24,15 @@ check: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: .venv/test.stamp
+test: .venv/test.stamp browser
 	$(BIN)/python -m pytest
+
+# For the tests of the page.
+browser:
+	@test -x /usr/bin/chromium || { \
+		test "$$(id -u)" = 0 || { echo "The tests of the page need Chromium: apt-get install chromium (as root)" >&2; exit 1; }; \
+		apt-get install -y --no-install-recommends chromium || { apt-get update && apt-get install -y --no-install-recommends chromium; }; \
+	}
 
 bench: .venv/test.stamp
 	for script in engine models response interruption sessions; do $(BIN)/python -m bench.$$script || exit 1; done

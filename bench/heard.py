@@ -19,18 +19,19 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from bench.lib import percentile, print_table
-from providers.api import SpeechChunk, SpeechOptions, WordTiming
+from providers.api import SpeechChunk, SpeechOptions
 from providers.audio import sample_count
 from providers.fakes import FakeStt
 from providers.resample import Resampler
 from providers.stt.moonshine import Moonshine
 from providers.tts.piper import Piper
 from session import VoiceSession
+from session.segments import Segmenter
 
 STT_HZ = 16_000
 
@@ -191,7 +192,9 @@ async def by_recogniser(piper: Piper, stt: Moonshine) -> None:
                 if all(word in each for each in found[at:][:CUTS_IN_A_ROW])
             ]
             if not rows:
-                outliers.append(f"  {words[word]!r} is never heard: {' '.join(texts[-1])}")
+                outliers.append(
+                    f"  {words[word]!r} is not heard three times in a row; at the end: {' '.join(texts[-1])}"
+                )
                 continue
             ms = cuts[rows[0]]
             errors["by characters"].append(abs(characters[word] - ms))
@@ -220,7 +223,7 @@ class Again:
     async def warm_up(self) -> None:
         """Nothing to load."""
 
-    async def synthesise(self, text: str, options: SpeechOptions) -> AsyncGenerator[SpeechChunk, None]:
+    async def synthesise(self, text: str, _options: SpeechOptions) -> AsyncGenerator[SpeechChunk, None]:
         for chunk in self._known[text].chunks:
             yield SpeechChunk(chunk.pcm, chunk.words if self._timed else ())
 
@@ -252,11 +255,12 @@ async def interrupted_after(voice: Again, ms: int) -> tuple[int, int]:
 
 
 async def by_sessions(piper: Piper) -> None:
-    known = {text: await said(piper, text) for text in re.split(r"(?<=\.) ", REPLY)}
+    segmenter = Segmenter()
+    known = {text: await said(piper, text) for text in (*segmenter.push(REPLY), *segmenter.flush())}
     ends, start = [0], 0
-    for each in known.values():
-        ends += [start + end for end in each.ends_by_voice()]
-        start += each.ms
+    for spoken in known.values():
+        ends += [start + end for end in spoken.ends_by_voice()]
+        start += spoken.ms
     marks = [start * number // (INTERRUPTIONS + 1) for number in range(1, INTERRUPTIONS + 1)]
     errors: dict[str, list[int]] = {}
     off_by: dict[str, list[int]] = {}
@@ -266,7 +270,7 @@ async def by_sessions(piper: Piper) -> None:
             voice = Again(known, timed=timed)
             heard += await asyncio.gather(*(interrupted_after(voice, ms) for ms in marks[first : first + AT_ONCE]))
         errors[name] = [abs(ends[words] - ms) for ms, words in heard]
-        halves = [(before + end) / 2 for before, end in zip(ends, ends[1:], strict=False)]
+        halves = [(before + end) / 2 for before, end in pairwise(ends)]
         off_by[name] = [abs(words - sum(half <= ms for half in halves)) for ms, words in heard]
     print_errors("end of the last word claimed, from where it was interrupted", errors)
     for name, each in off_by.items():

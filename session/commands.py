@@ -46,7 +46,10 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Finalise:
+    """``in_speech``: the user goes on, and the rest is for another job."""
+
     job: int
+    in_speech: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -278,7 +278,7 @@ class Listener:
         if turn.asked_ms is None:  # else it is asked for again: the tries have one limit together
             turn.asked_ms = self._desk.now_ms
         self._desk.deadlines.set("final", turn.asked_ms + self._config.stt_timeout_ms)
-        self._desk.give(Finalise(self._stt_job))
+        self._desk.give(Finalise(self._stt_job, in_speech=turn.cut_ms is not None))
 
     def _void_final(self, turn: UserTurn) -> None:
         if self._quiet:

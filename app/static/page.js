@@ -175,8 +175,8 @@ $("composer").addEventListener("submit", async (event) => {
   if (!text) return;
   $("text").value = "";
   if (!call && !connecting) await start();
-  if (call) call.send(text);
-  else $("text").value = text;
+  if (call && call.state !== "reconnecting") call.send(text);
+  else $("text").value = text; // nobody is there to read it
 });
 
 window.addEventListener("pagehide", () => call?.hangUp());

@@ -63,12 +63,12 @@ export class Sound {
    */
   async open() {
     const { microphone = true, speaker, audio } = this.#options;
+    this.#run(); // at once, while the user's click still counts
+    this.context.onstatechange = () => this.#run(); // a telephone call, for one, stops the sound of a page
     await this.context.audioWorklet.addModule(WORKLET).catch(() => {
       throw unreachable();
     });
     if (microphone !== false) this.#take(await openMicrophone(microphone === true ? "" : microphone, audio));
-    // Not awaited: without a user's gesture it stays pending until there is one.
-    this.context.resume().catch(() => {});
     if (speaker) await this.setSpeaker(speaker);
   }
 
@@ -97,6 +97,11 @@ export class Sound {
     this.#speaker = deviceId;
     await this.context.setSinkId?.(deviceId);
     await this.#element?.setSinkId?.(deviceId);
+  }
+
+  #run() {
+    // Not awaited: without a user's gesture it stays pending until there is one.
+    if (!["running", "closed"].includes(this.context.state)) this.context.resume().catch(() => {});
   }
 
   #take(stream) {

@@ -2,6 +2,7 @@
 
 const TURNS_KEPT = 100;
 const UNHEARD_WORDS = 18; // of what was cut off: a story is long
+const NEAR_END_PX = 40;
 const BAR_MS = 1500; // what fills a bar; a turn that takes longer fills it too
 const STAGES = ["endpoint", "stt", "agent", "tts"];
 const NAMES = { endpoint: "endpoint", stt: "speech to text", agent: "agent", tts: "text to speech" };
@@ -24,12 +25,20 @@ export class Transcript {
   #answered;
   #turns = new Map();
   #interim = null;
+  #atEnd = true;
+  #size = "";
 
   constructor(list, scroller, announce, answered) {
     this.#list = list;
     this.#scroller = scroller;
     this.#announce = announce;
     this.#answered = answered;
+    scroller.addEventListener("scroll", () => {
+      const { scrollTop, clientHeight, scrollHeight } = scroller;
+      if (this.#size !== `${clientHeight} ${scrollHeight}`) return; // the box changed, nobody scrolled
+      this.#atEnd = scrollTop + clientHeight >= scrollHeight - NEAR_END_PX;
+    });
+    new ResizeObserver(() => this.#stay()).observe(scroller);
   }
 
   transcript({ turn_id: id, text, final }) {
@@ -137,10 +146,14 @@ export class Transcript {
 
   /** Keeps the end in view for whoever is looking at it. */
   #follow(change) {
-    const box = this.#scroller;
-    const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 80;
     change();
-    if (atEnd) box.scrollTop = box.scrollHeight;
+    this.#stay();
+  }
+
+  #stay() {
+    const box = this.#scroller;
+    this.#size = `${box.clientHeight} ${box.scrollHeight}`;
+    if (this.#atEnd) box.scrollTop = box.scrollHeight;
   }
 }
 

@@ -315,15 +315,16 @@ def _joined(*texts: str) -> str:
 # --- on the worker ------------------------------------------------------------------------------------------------
 
 _LOOP = re.compile(r"\b(.+?)(?:[\s.,!?]+\1\b){2,}", re.IGNORECASE)
+_ENDLESS_NUMBER = re.compile(r"\b\d{1,3}(?:,\d{3}){5,}(?:,\d*)?")
 _FASTEST_WORDS_PER_S = 5.0
-
 
 _BREATH_FRAMES = 300 // FRAME_MS
 _INVENTED = frozenset({"you", "um"})
 
 
 def _transcribe(question: _Question) -> str:
-    text = re.sub(r"([,.!?])[,.!?]+", r"\1", _model().transcribe(question.pcm))
+    text = _ENDLESS_NUMBER.sub("", _model().transcribe(question.pcm))
+    text = re.sub(r"([,.!?])[,.!?]+", r"\1", text).strip()
     if question.speech.loud < _BREATH_FRAMES and text.strip(".,!?").lower() in _INVENTED:
         return ""  # what the model makes of a breath or a cough
     # The model repeats itself where speech breaks off. Nobody says a thing three times at that rate.

@@ -25,6 +25,9 @@ BACKLOG_MS = 2_000
 
 TURN_RATE_HZ = 16_000
 
+AROUND_A_CUT_MS = 300
+"""Of silence, where speech goes on and is cut all the same."""
+
 SPEECH = 0.3
 """Less than this is no speech to anybody."""
 
@@ -66,6 +69,7 @@ class Ear:
         self._backlog_bytes = _bytes(BACKLOG_MS, input_rate_hz)
         self._pre_roll_bytes = _bytes(PRE_ROLL_MS, stt_rate_hz)
         self._kept_bytes = _bytes(KEPT_MS, stt_rate_hz)
+        self._around_a_cut = bytes(_bytes(AROUND_A_CUT_MS, stt_rate_hz))
         self._pending = bytearray()
         self._arrived_ms = 0
         self._waiting_for_audio: asyncio.Future[None] | None = None
@@ -114,7 +118,16 @@ class Ear:
             lead_bytes = self._pre_roll_bytes if back_ms is None else _bytes(back_ms, self._stt_rate_hz)
             del self._heard[: max(0, len(self._heard) - lead_bytes)]
         self._feed = feed
+        if back_ms is not None:
+            feed(self._around_a_cut)
         feed(bytes(self._heard))
+
+    def cut_off(self) -> None:
+        """Whoever is fed hears a little silence and then no more: a word that just breaks off is guessed at. All is kept
+        for whoever is fed next."""
+        if self._feed is not None:
+            self._feed(self._around_a_cut)
+            self._feed = _nobody
 
     def stop_feeding(self) -> None:
         self._feed = None
@@ -200,6 +213,10 @@ class Ear:
         if probability >= SPEECH and self._echo is not None and self._echo.is_ours():
             return 0.0
         return probability
+
+
+def _nobody(_: bytes) -> None:
+    pass
 
 
 def _bytes(duration_ms: int, rate_hz: int) -> int:

@@ -2,7 +2,7 @@
 
 For the moments in which a canceller has lost the way of the sound, and its echo comes through as it is: voice activity
 cannot tell it from a caller. Of windows in which it came through 8 of 10 were above 0.42, of windows in which a caller
-spoke, with and without an echo below, 1 of 10 (``bench/echo.py`` tells what that is worth). Some 0.2 ms.
+spoke, with and without an echo below, 1 of 10. It takes a third of a millisecond, and is asked of voice alone.
 """
 
 from __future__ import annotations

@@ -223,7 +223,7 @@ class Runner:
             case Feed():
                 self._feed(command)
             case Finalise():
-                self._finalise(command.job)
+                self._finalise(command.job, in_speech=command.in_speech)
             case JudgeTurn():
                 self._judge(command)
             case Ask():
@@ -271,11 +271,13 @@ class Runner:
         except Exception as error:  # noqa: BLE001 -- as above
             self._stream_broke(job, error)
 
-    def _finalise(self, job: int) -> None:
+    def _finalise(self, job: int, *, in_speech: bool) -> None:
         stream = self._streams.get(job)
         if stream is None:
             return
         try:
+            if in_speech:
+                self._ear.cut_off()
             self._stages.finalise(job, self._parts.stt.name, stream)
         except Exception as error:  # noqa: BLE001 -- as above
             self._stream_broke(job, error)

@@ -268,3 +268,51 @@ def test_a_long_conversation_does_not_grow_for_ever(browser: Browser, quick_serv
 
     assert 100 == kept
     assert announced <= 6
+
+
+def test_nothing_is_drawn_while_nobody_calls(browser: Browser, quick_server: ServerHandle) -> None:
+    drawn = []
+    with visiting(browser, quick_server.base_url) as visitor:
+        visitor.page.evaluate("""() => {
+            globalThis.drawn = 0;
+            const clear = CanvasRenderingContext2D.prototype.clearRect;
+            CanvasRenderingContext2D.prototype.clearRect = function (...box) { drawn++; clear.apply(this, box); };
+        }""")
+        visitor.start()
+        visitor.until(lambda: visitor.page.evaluate("drawn") > 5)
+        visitor.page.click("#talk")
+        visitor.until_said("You hung up.")
+        for _ in range(2):
+            drawn.append(visitor.page.evaluate("new Promise((done) => setTimeout(() => done(drawn), 500))"))
+
+    assert drawn[0] == drawn[1]
+
+
+def test_what_is_typed_while_the_connection_is_lost_is_kept(browser: Browser) -> None:
+    with serving(AUDIBLE) as server, visiting(browser, server.base_url) as visitor:
+        visitor.start()
+        server.process.kill()
+        visitor.until(lambda: visitor.state == "reconnecting")
+        visitor.type("do not lose this")
+        kept = visitor.page.input_value("#text")
+
+    assert "do not lose this" == kept
+
+
+def test_the_end_stays_in_view_unless_somebody_reads_further_up(browser: Browser, quick_server: ServerHandle) -> None:
+    with visiting(browser, quick_server.base_url) as visitor:
+        visitor.start()
+        visitor.page.click(MUTE)
+        for turn in range(30):
+            visitor.tell("transcript", turn_id=f"t{turn}", text="so it goes " * 10, final=True)
+        visitor.page.set_viewport_size({"width": 390, "height": 700})
+        visitor.until(lambda: visitor.page.evaluate(HIDDEN_BELOW) < 2)
+        visitor.page.evaluate("() => { scroller.scrollTop = 100; }")
+        visitor.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        visitor.tell("transcript", turn_id="last", text="and on", final=True)
+        further_up = visitor.page.evaluate("scroller.scrollTop")
+
+    assert 100 == further_up
+
+
+HIDDEN_BELOW = "scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop"

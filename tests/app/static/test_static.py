@@ -36,7 +36,8 @@ IDS = [str(attributes["id"]) for _, attributes in ELEMENTS if "id" in attributes
 def test_nothing_comes_from_elsewhere(path: Path) -> None:
     addresses = set(
         re.findall(
-            r"(?:https?:)?//[\w.-]+\.\w+", re.sub(r"^\s*(//|\*|/\*\*).*$", "", path.read_text("utf-8"), flags=re.M)
+            r"(?:https?:)?//[\w.-]+\.\w+",
+            re.sub(r"^\s*(//|\*|/\*\*).*$", "", path.read_text("utf-8"), flags=re.MULTILINE),
         )
     )
 

@@ -11,7 +11,7 @@ import pytest
 
 from providers.errors import Malformed, Unreachable
 from providers.fakes import FakeEcho, FakeNoise, FakeVad
-from session.aio.ear import BACKLOG_MS, KEPT_MS, PRE_ROLL_MS, Ear
+from session.aio.ear import AROUND_A_CUT_MS, BACKLOG_MS, KEPT_MS, PRE_ROLL_MS, Ear
 from session.aio.echo_cancellation import EchoCancellation
 from session.events import Heard
 from tests.session.aio.stage import RATE_HZ, silence, soon, speech
@@ -151,7 +151,24 @@ async def test_who_went_on_past_a_limit_is_heard_again_from_before_it() -> None:
         rig.fed.clear()
         rig.ear.feed_to(rig.feed, again=False, back_ms=2_000)
 
-    assert audio[-32 * 2_000 :] == rig.fed
+    assert silence(AROUND_A_CUT_MS) + audio[-32 * 2_000 :] == rig.fed
+
+
+async def test_a_stream_that_is_cut_off_hears_silence_and_no_more_and_nothing_is_lost_to_the_next() -> None:
+    audio = speech(3_200)
+    async with a_rig() as rig:
+        rig.ear.feed_to(rig.feed, again=False)
+        await rig.ear.push(audio[: 32 * 1_600])
+        await rig.until_heard_ms(1_600)
+        rig.ear.cut_off()
+        await rig.ear.push(audio[32 * 1_600 :])
+        await rig.until_heard_ms(3_200)
+        first = bytes(rig.fed)
+        rig.fed.clear()
+        rig.ear.feed_to(rig.feed, again=False, back_ms=2_000)
+
+    assert first.endswith(audio[32 * 1_500 : 32 * 1_600] + silence(AROUND_A_CUT_MS))
+    assert silence(AROUND_A_CUT_MS) + audio[-32 * 2_000 :] == rig.fed
 
 
 async def test_ten_minutes_of_speech_are_held_in_part_only() -> None:

@@ -16,7 +16,7 @@ from session.aio import runner as module
 from session.aio.runner import Runner, agents_told
 from session.events import AgentSaid, Typed
 from session.notices import Ended, ErrorOccurred, ProviderCalled, ReplyDone, TurnDone, TurnOutcome
-from tests.session.aio.stage import ASK, Witness, a_session, silence, soon, speech
+from tests.session.aio.stage import ASK, STORY, Witness, a_session, silence, soon, speech
 
 A_MOMENT = silence(256)
 """Enough for a turn detector that is sure, and too little to end a turn without one."""
@@ -260,14 +260,23 @@ class BrokenVad(FakeVad):
     def close(self) -> None: ...
 
 
+async def test_an_echo_canceller_that_fails_is_told_and_the_session_goes_on() -> None:
+    session = a_session(echo_cancellation=FakeEcho(error=Malformed("no")))
+    witness = Witness(session)
+    async with session:
+        await session.start()
+        await session.say(STORY)
+        await witness.until_speaking()
+        await session.process_audio(silence(640))
+        told = await witness.until(ErrorOccurred)
+
+        assert ErrorOccurred(ErrorCode.INTERNAL_ERROR, "echo: no; it is bypassed", retryable=False, fatal=False) == told
+        assert SessionState.SPEAKING is session.state
+
+
 @pytest.mark.parametrize(
     ("parts", "message", "retryable"),
     [
-        (
-            {"echo_cancellation": FakeEcho(error=Malformed("no")), "greeting": "Hello."},
-            "echo: no; it is bypassed",
-            False,
-        ),
         ({"noise_cancellation": FakeNoise(error=Malformed("no"))}, "noise: no; it is bypassed", False),
         ({"vad": BrokenVad(Unreachable("gone"))}, "vad: gone; the energy of the signal is used instead", True),
         ({"vad": BrokenVad(ValueError("oops"))}, "vad: oops; the energy of the signal is used instead", False),

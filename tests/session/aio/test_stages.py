@@ -304,7 +304,7 @@ async def test_what_is_remembered_is_told_of_as_from_the_cache_and_sounds_the_sa
 async def test_behind_a_cache_each_of_several_voices_is_told_of_by_its_own_name() -> None:
     rig = Rig()
     first, second = FakeTts(errors=[Unreachable("gone")]), FakeTts()
-    first.name, second.name = "first", "second"  # type: ignore[misc] # so that they can be told apart
+    first.name, second.name = "first", "second"
     cache = PhraseCache(TextToSpeechInOrder([first, second]), 10**6)
     await soon(rig.stages.say(JOB, cache, "ab cd", PLAIN))
 
