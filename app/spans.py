@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from providers.agent.webhook import TRACEPARENT
+from providers.http_stream import TRACEPARENT
 from session.aio.spans import Span as StageSpan
 from session.aio.spans import SpanKind as StageKind
 from session.notices import (

@@ -231,12 +231,16 @@ class Left:
     memory_kb: int
 
 
-async def measure(server: Server, calls: int) -> Left:
+async def measure(server: Server, callers: Callers, calls: int) -> Left:
     """Once nobody is connected any more, and what ended has been freed."""
     process = psutil.Process(server.pid)
-    while json.loads(server.get("/v1/sessions"))["sessions"]:
-        await asyncio.sleep(0.2)  # noqa: ASYNC110 - it is another process that is waited for
-    await asyncio.sleep(7)  # an agent may take 5 s to hear that its session has ended
+    while json.loads(server.get("/v1/sessions"))["sessions"]:  # noqa: ASYNC110 - of another process
+        await asyncio.sleep(0.2)
+    # A connection to the agent is kept for 30 s, and closed when the next request is made. An agent may take 5 s to
+    # hear that its session has ended.
+    await asyncio.sleep(35)
+    await callers.answered()
+    await asyncio.sleep(7)
     return Left(
         calls,
         round(_metric(server, "event_loop_tasks")),
@@ -268,7 +272,7 @@ async def soak(server: Server, calls: int, speech: bytes, chance: random.Random)
             kinds = [chance.choice(list(callers.kinds)) for _ in range(min(WARM_UP, calls - done))]
             await asyncio.gather(*map(one, kinds))
             if done % (5 * WARM_UP) == 0 or done + WARM_UP >= calls:
-                left.append(await measure(server, done + len(kinds)))
+                left.append(await measure(server, callers, done + len(kinds)))
                 print(left[-1], dict(failures), flush=True)
     return left, failures
 

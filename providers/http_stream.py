@@ -7,6 +7,7 @@ import asyncio
 import codecs
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,7 +17,10 @@ import httpx
 
 from providers.errors import Malformed, ProviderError, Rejected, TimedOut, Unreachable
 
-__all__ = ("Answer", "HttpStream", "Limits")
+__all__ = ("TRACEPARENT", "Answer", "HttpStream", "Limits")
+
+TRACEPARENT: ContextVar[str | None] = ContextVar("TRACEPARENT", default=None)
+"""The W3C trace context of the running turn: whoever traces sets it in the session's task, the request carries it."""
 
 KEEP_ALIVE_S = 30.0
 DRAIN_S = 0.05
@@ -74,10 +78,11 @@ class HttpStream:
         """
         client = await self.open()
         deadline_s = asyncio.get_running_loop().time() + self._limits.first_s
+        all_headers = {**headers, "accept-encoding": "identity"}
+        if (traceparent := TRACEPARENT.get()) is not None:
+            all_headers["traceparent"] = traceparent
         with _translated(self._provider, self._limits):
-            outgoing = client.build_request(
-                "POST", self._url, content=content, headers={**headers, "accept-encoding": "identity"}
-            )
+            outgoing = client.build_request("POST", self._url, content=content, headers=all_headers)
             async with asyncio.timeout_at(deadline_s):
                 response = await client.send(outgoing, stream=True)
         try:

@@ -199,6 +199,8 @@ class Preemptive:
         _check_flag("preemptive.enabled", self.enabled)
         _check_choice("preemptive.strategy", self.strategy, get_args(Strategy))
         _check_number("preemptive.similarity", self.similarity, 0.0, 1.0)
+        if self.scorer is not None and not callable(self.scorer):
+            raise _invalid("preemptive.scorer", self.scorer, "a function of two transcripts, or none")
 
 
 @dataclass(frozen=True)
@@ -313,6 +315,8 @@ class SessionConfig:
         _check_duration("max_utterance", self.max_utterance, "1s", "10m")
         for name in ("stt_timeout", "agent_timeout", "tts_timeout"):
             _check_duration(name, getattr(self, name), "100ms", "2m")
+        if not isinstance(self.apology, str):
+            raise _invalid("apology", self.apology, "a text; an empty one for silence")
         for name, kind in _PARTS.items():
             if not isinstance(getattr(self, name), kind):
                 raise _invalid(name, getattr(self, name), f"a {kind.__name__}")

@@ -98,14 +98,21 @@ class Pacer:
         return len(again) // BYTES_PER_SAMPLE
 
     def report(self, played_ms: int) -> None:
-        """The listener says how much of this reply came out of the speaker."""
-        self._reported_samples = self._reports_from_samples + played_ms * self._rate_hz // 1000
+        """The listener says how much of this reply came out of the speaker.
+
+        A report that was on its way when another reply took the place of its own counts for no more than has been sent
+        of that one; for nothing, where that is nothing yet.
+        """
+        sent_samples = self.sent_samples - self._reports_from_samples
+        played_samples = played_ms * self._rate_hz // 1000
+        if sent_samples or not played_samples:
+            self._reported_samples = self._reports_from_samples + min(played_samples, sent_samples)
 
     def heard_samples(self, now_ms: int) -> int:
         while self._on_the_way and self._on_the_way[0][0] <= now_ms:
             self._heard_samples = self._on_the_way.popleft()[1]
         reported = self._reported_samples
-        heard = self._heard_samples if reported is None else min(reported, self.sent_samples)
+        heard = self._heard_samples if reported is None else reported
         while self._unheard and self._unheard[0][0] <= heard:
             self._unheard.popleft()
         return heard

@@ -10,7 +10,6 @@ from typing import get_args, get_type_hints
 
 import pytest
 import typer
-from fastapi import FastAPI
 from pydantic import BaseModel
 
 from app.cli import cli
@@ -25,6 +24,7 @@ from session.config import SessionConfig
 from session.errors import ErrorCode
 from session.notices import EndReason
 from session.states import TRANSITIONS
+from tests.server import QUICK
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "bench/README.md"]
@@ -81,7 +81,8 @@ def test_no_document_names_a_setting_that_does_not_exist(path: Path) -> None:
 
 def test_the_readme_tells_the_defaults() -> None:
     settings = load(environment={})
-    told = dict(re.findall(r"^\| `BELUGA_(STT|TTS|VAD|ECHO|NOISE|TURN|AGENT)__PROVIDER` \| `(\w+)`", README, re.MULTILINE))
+    kinds = "STT|TTS|VAD|ECHO|NOISE|TURN|AGENT"
+    told = dict(re.findall(rf"^\| `BELUGA_({kinds})__PROVIDER` \| `(\w+)`", README, re.MULTILINE))
 
     assert {kind: getattr(settings, kind.lower()).provider for kind in told} == told
     assert len(told) == 7
@@ -101,13 +102,8 @@ def test_the_providers_in_the_documents_exist() -> None:
 # --- routes, commands, messages -----------------------------------------------------------------------------------
 
 
-def light_app() -> FastAPI:
-    chosen = {"STT": "fixed", "TTS": "tone", "VAD": "energy", "ECHO": "none", "NOISE": "none", "TURN": "silence", "AGENT": "echo"}
-    return create_app(load(environment={f"BELUGA_{kind}__PROVIDER": name for kind, name in chosen.items()}))
-
-
 def test_the_reference_lists_every_route() -> None:
-    app = light_app()
+    app = create_app(load(environment=QUICK))
     built = {
         f"{method.upper()} {path}".replace("{session_id}", "{id}")
         for path, methods in app.openapi()["paths"].items()

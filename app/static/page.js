@@ -113,6 +113,7 @@ function begin() {
   $("empty").hidden = true;
   waveform.start();
   showState(call.state);
+  announce("Connected."); // the states of a call change too often to be read out
   const on = (type, react) => call.addEventListener(type, ({ detail }) => react(detail));
   on("state", ({ state }) => {
     showState(state);

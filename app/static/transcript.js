@@ -113,8 +113,9 @@ export class Transcript {
   /** Who goes on speaking is transcribed from the start of the sentence again, in a turn of its own. */
   #forgetBeginning(text) {
     const [id, last] = [...this.#turns].at(-1) ?? [];
-    const before = last?.said?.textContent.replace(/[.?!,…]+$/, "");
-    if (before && !last.answer && text.startsWith(before)) {
+    const before = last?.said?.textContent;
+    const beginning = before?.replace(/[.?!,…]+$/, "");
+    if (beginning && !last.answer && text.length > before.length && text.startsWith(beginning)) {
       last.node.remove();
       this.#turns.delete(id);
     }

@@ -13,6 +13,7 @@ export class Waveform {
   #loudest = { you: 0, agent: 0 };
   #since = 0;
   #drawn = 0;
+  #requested = 0;
   #running = false;
   #visible = true;
   #held = false;
@@ -60,8 +61,6 @@ export class Waveform {
       this.#requested = requestAnimationFrame((now) => this.#frame(now));
     }
   }
-
-  #requested = 0;
 
   #frame(now) {
     this.#requested = 0;

@@ -6,35 +6,24 @@ whether to try again is the session's decision, and what is raised tells it.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
-import codecs
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import cast, get_args
+from typing import get_args
 
-import httpx
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_validator
 from standardwebhooks import Webhook as Signer
 
 from providers.api import ActionKind, AgentAction, AgentOutput, AgentRequest, AgentText, Message
-from providers.errors import Malformed, Overloaded, ProviderError, Rejected, TimedOut, Unreachable
+from providers.errors import Malformed, Overloaded, Rejected
+from providers.http_stream import Answer, HttpStream, Limits
 from providers.sse import EventStream
 
-__all__ = ("TRACEPARENT", "Webhook")
-
-TRACEPARENT: ContextVar[str | None] = ContextVar("TRACEPARENT", default=None)
-"""The W3C trace context of the running turn: whoever traces sets it in the session's task, the request carries it."""
-
-KEEP_ALIVE_S = 30.0
-DRAIN_S = 0.05
-"""A connection is used again only when its answer was read to the end, so the end is awaited for this long."""
+__all__ = ("Webhook",)
 
 
 class Webhook:
@@ -76,70 +65,42 @@ class Webhook:
     def __init__(self, options: Options | None = None) -> None:
         if options is None:
             raise Rejected("url is required", provider=self.name)
-        self._options = options
+        limits = Limits(
+            options.timeout_s, options.connect_timeout_s, options.read_gap_timeout_s, options.max_answer_bytes
+        )
+        self._http = HttpStream(str(options.url), limits, provider=self.name)
+        self._fixed_headers = options.headers
         self._signer = Signer(_key(options.secret.get_secret_value())) if options.secret else None
-        self._client: httpx.AsyncClient | None = None
-        self._opening = asyncio.Lock()
-        self._closed = False
 
     async def warm_up(self) -> None:
         """Reads the certificates; the server is not called, for it may start after us."""
-        await self._open()
+        await self._http.open()
 
     async def ask(self, request: AgentRequest) -> AsyncGenerator[AgentOutput, None]:
-        async with self._post(request) as (response, body):
-            if response.status_code == httpx.codes.NO_CONTENT:
+        async with self._post(request) as answer:
+            if answer.status == 204:
                 return
-            async with contextlib.aclosing(self._answer(response, body)) as outputs:
+            async with contextlib.aclosing(self._outputs(answer)) as outputs:
                 async for output in outputs:
                     yield output
-            await self._drain(body)
+            await answer.drain()
 
     async def notify(self, request: AgentRequest) -> None:
-        async with self._post(request) as (_, body):
-            await self._drain(body)
+        async with self._post(request) as answer:
+            await answer.drain()
 
     async def aclose(self) -> None:
-        self._closed = True
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._http.aclose()
 
     # --- the request ----------------------------------------------------------------------------------------------
 
-    async def _open(self) -> httpx.AsyncClient:
-        async with self._opening:
-            if self._closed:
-                raise Rejected("closed", provider=self.name)
-            if self._client is None:
-                # Reading the certificates takes tens of milliseconds, which no other call has to wait for.
-                https = self._options.url.scheme == "https"
-                verify = await asyncio.to_thread(httpx.create_ssl_context) if https else False
-                timeout = httpx.Timeout(None, connect=self._options.connect_timeout_s)
-                # No limit of connections: the server admits as many sessions as it has room for.
-                limits = httpx.Limits(
-                    max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_S
-                )
-                self._client = httpx.AsyncClient(verify=verify, timeout=timeout, limits=limits)
-            return self._client
-
     @contextlib.asynccontextmanager
-    async def _post(self, request: AgentRequest) -> AsyncIterator[tuple[httpx.Response, AsyncGenerator[bytes, None]]]:
-        """An answer whose status is good, and its body. Leaving drops the connection unless the body was read."""
-        client = await self._open()
+    async def _post(self, request: AgentRequest) -> AsyncGenerator[Answer, None]:
+        """An answer whose status is good."""
         content = self._content(request)
-        headers = self._headers(request, content)
-        deadline_s = asyncio.get_running_loop().time() + self._options.timeout_s
-        with self._translated():
-            outgoing = client.build_request("POST", str(self._options.url), content=content, headers=headers)
-            async with asyncio.timeout_at(deadline_s):
-                response = await client.send(outgoing, stream=True)
-        try:
-            self._check_status(response)
-            async with contextlib.aclosing(self._body(response, deadline_s)) as body:
-                yield response, body
-        finally:
-            await response.aclose()
+        async with self._http.post(content.encode(), self._headers(request, content)) as answer:
+            self._check_status(answer)
+            yield answer
 
     def _content(self, request: AgentRequest) -> str:
         try:
@@ -149,14 +110,11 @@ class Webhook:
 
     def _headers(self, request: AgentRequest, content: str) -> dict[str, str]:
         headers = {
-            **self._options.headers,
+            **self._fixed_headers,
             "content-type": "application/json",
             "accept": "text/event-stream, application/json",
-            "accept-encoding": "identity",
             "webhook-id": _message_id(request),
         }
-        if (traceparent := TRACEPARENT.get()) is not None:
-            headers["traceparent"] = traceparent
         if self._signer is not None:
             now = datetime.now(UTC)
             headers["webhook-timestamp"] = str(int(now.timestamp()))
@@ -165,62 +123,29 @@ class Webhook:
 
     # --- the answer -----------------------------------------------------------------------------------------------
 
-    def _check_status(self, response: httpx.Response) -> None:
-        status = response.status_code
-        if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise Overloaded(
-                f"the agent answered {status}",
-                provider=self.name,
-                retry_after_s=_retry_after_s(response.headers.get("retry-after")),
-            )
-        if not response.is_success:
-            raise Rejected(f"the agent answered {status}", provider=self.name)
+    def _check_status(self, answer: Answer) -> None:
+        if 200 <= answer.status < 300:
+            return
+        what = f"the agent answered {answer.status}"
+        if answer.status == 429 or answer.status >= 500:
+            raise Overloaded(what, provider=self.name, retry_after_s=answer.retry_after_s)
+        raise Rejected(what, provider=self.name)
 
-    def _answer(self, response: httpx.Response, body: AsyncIterator[bytes]) -> AsyncGenerator[AgentOutput, None]:
-        content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        match content_type:
+    def _outputs(self, answer: Answer) -> AsyncGenerator[AgentOutput, None]:
+        match answer.content_type:
             case "text/event-stream":
-                return self._events(body)
+                return self._events(answer)
             case "application/json":
-                return self._document(body)
+                return self._document(answer)
             case "text/plain":
-                return self._plain(body)
-        allowed = "text/event-stream, application/json and text/plain"
-        raise Malformed(f"the answer's content type is {content_type!r}, known are {allowed}", provider=self.name)
+                return self._plain(answer)
+        given, known = answer.content_type, "text/event-stream, application/json and text/plain"
+        raise Malformed(f"the answer's content type is {given!r}, known are {known}", provider=self.name)
 
-    async def _body(self, response: httpx.Response, first_s: float) -> AsyncGenerator[bytes, None]:
-        """The body as it comes: bounded in size, and in time, the first piece by the loop's time ``first_s``."""
-        if response.headers.get("content-encoding", "identity") != "identity":
-            raise Malformed("the answer is compressed, which was not asked for", provider=self.name)
-        loop = asyncio.get_running_loop()
-        received, deadline_s = 0, first_s
-        with self._translated():
-            # httpx promises an iterator only; it is a generator, and must be closed before the response is.
-            async with contextlib.aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_raw())) as chunks:
-                while True:
-                    async with asyncio.timeout_at(deadline_s):
-                        chunk = await anext(chunks, None)
-                    if chunk is None:
-                        return
-                    received += len(chunk)
-                    if received > self._options.max_answer_bytes:
-                        limit = self._options.max_answer_bytes
-                        raise Malformed(f"the answer is longer than {limit} bytes", provider=self.name)
-                    yield chunk
-                    deadline_s = loop.time() + self._options.read_gap_timeout_s
-
-    async def _text(self, body: AsyncIterator[bytes]) -> AsyncGenerator[str, None]:
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        with self._translated():
-            async for chunk in body:
-                if text := decoder.decode(chunk):
-                    yield text
-            decoder.decode(b"", final=True)
-
-    async def _events(self, body: AsyncIterator[bytes]) -> AsyncGenerator[AgentOutput, None]:
+    async def _events(self, answer: Answer) -> AsyncGenerator[AgentOutput, None]:
         """A stream that ends without ``[DONE]``, but cleanly, is done too."""
         stream = EventStream()
-        async with contextlib.aclosing(self._text(body)) as texts:
+        async with contextlib.aclosing(_text(answer)) as texts:
             async for text in texts:
                 for data in stream.push(text):
                     if data == "[DONE]":
@@ -237,8 +162,8 @@ class Webhook:
             outputs.append(self._action(value, ""))
         return outputs
 
-    async def _document(self, body: AsyncIterator[bytes]) -> AsyncGenerator[AgentOutput, None]:
-        async with contextlib.aclosing(self._text(body)) as texts:
+    async def _document(self, answer: Answer) -> AsyncGenerator[AgentOutput, None]:
+        async with contextlib.aclosing(_text(answer)) as texts:
             value = self._json("".join([text async for text in texts]), "the answer")
         if value.get("text") is not None:
             yield AgentText(self._string(value["text"], "text"))
@@ -248,8 +173,8 @@ class Webhook:
         for at, action in enumerate(actions):
             yield self._action(action, f"actions[{at}].")
 
-    async def _plain(self, body: AsyncIterator[bytes]) -> AsyncGenerator[AgentOutput, None]:
-        async with contextlib.aclosing(self._text(body)) as texts:
+    async def _plain(self, answer: Answer) -> AsyncGenerator[AgentOutput, None]:
+        async with contextlib.aclosing(_text(answer)) as texts:
             async for text in texts:
                 yield AgentText(text)
 
@@ -282,31 +207,12 @@ class Webhook:
         known = ", ".join(get_args(ActionKind))
         raise Malformed(f"{where}action is {_short(kind)}, known are {known}", provider=self.name)
 
-    async def _drain(self, body: AsyncIterator[bytes]) -> None:
-        """Let the connection be used again, if the rest of the answer comes at once. Nobody reads it."""
-        with contextlib.suppress(TimeoutError, ProviderError):
-            async with asyncio.timeout(DRAIN_S):
-                async for _ in body:
-                    pass
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        """What httpx raises, and the limits of time, as errors of our own tree."""
-        try:
-            yield
-        except TimeoutError as error:
-            raise TimedOut("the agent sent nothing within the limit", provider=self.name) from error
-        except httpx.ConnectTimeout as error:
-            limit_s = self._options.connect_timeout_s
-            raise Unreachable(f"no connection within {limit_s:g} s", provider=self.name) from error
-        except httpx.TimeoutException as error:
-            raise TimedOut(f"{type(error).__name__}", provider=self.name) from error
-        except (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError) as error:
-            raise Unreachable(str(error) or type(error).__name__, provider=self.name) from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Rejected(str(error) or type(error).__name__, provider=self.name) from error
-        except UnicodeDecodeError as error:
-            raise Malformed(f"the answer is not UTF-8: {error.reason}", provider=self.name) from error
+async def _text(answer: Answer) -> AsyncGenerator[str, None]:
+    async with contextlib.aclosing(answer.text()) as texts:
+        async for text in texts:
+            answer.began()
+            yield text
 
 
 def _body_of(request: AgentRequest) -> dict[str, object]:
@@ -355,19 +261,6 @@ def _key(secret: str) -> bytes:
     if encoded == secret or not key:
         raise ValueError("a secret is whsec_ followed by base64")
     return key
-
-
-def _retry_after_s(value: str | None) -> float | None:
-    """Seconds from now, given as seconds or as a date (RFC 9110 § 10.2.3); None where it is neither."""
-    if value is None:
-        return None
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        at = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _short(value: object) -> str:

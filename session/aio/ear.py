@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from providers.api import NoiseFilter, VadStream, VoiceActivity
+from providers.api import NoiseFilter, NoiseStream, VadStream, VoiceActivity
 from providers.audio import BYTES_PER_SAMPLE
 from providers.resample import Resampler
 from providers.vad.energy import Energy
-from session.aio.echo_cancellation import EchoCancellation
+from session.aio.echo_cancellation import EchoCancellation, close_stream
 from session.events import Heard
 
 __all__ = ("Ear",)
@@ -38,8 +38,10 @@ KEPT_MS = 30_000
 class Ear:
     """``push`` takes audio, ``run`` works on it and posts a ``Heard`` for every window.
 
-    ``trouble`` is told of a noise canceller or detector that failed, in whatever way; the first is bypassed from then
-    on, the second replaced by the energy of the signal: a session that goes deaf would be worse.
+    ``trouble`` is told of a noise canceller or detector that failed, or cannot be opened, in whatever way; the first is
+    bypassed from then on, the second replaced by the energy of the signal: a session that goes deaf would be worse.
+
+    :raises ValueError: for rates that nothing can be converted to; nothing was opened then.
     """
 
     def __init__(  # noqa: PLR0913 -- one argument for each thing it joins
@@ -55,14 +57,12 @@ class Ear:
         echo: EchoCancellation | None = None,
     ) -> None:
         self._echo = echo
-        received_rate_hz = echo.rate_hz if echo else input_rate_hz
-        self._noise = noise.open() if noise else None
-        clean_rate_hz = noise.rate_hz if noise else received_rate_hz
-        self._noise_frame_bytes = noise.frame_samples * BYTES_PER_SAMPLE if noise else 0
-        self._to_noise = Resampler(received_rate_hz, clean_rate_hz)
-        self._to_stt = Resampler(clean_rate_hz, stt_rate_hz)
-        self._clean_rate_hz = clean_rate_hz
+        self._clean_rate_hz = echo.rate_hz if echo else input_rate_hz
         self._stt_rate_hz = stt_rate_hz
+        self._to_noise = Resampler(self._clean_rate_hz, self._clean_rate_hz)
+        self._to_stt = Resampler(self._clean_rate_hz, stt_rate_hz)
+        self._noise: NoiseStream | None = None
+        self._noise_frame_bytes = 0
         self._clock_ms = clock_ms
         self._post = post
         self._trouble = trouble
@@ -80,14 +80,30 @@ class Ear:
         self._heard = bytearray()
         self._feed: Callable[[bytes], None] | None = None
         self._closed = False
-        self._use(vad)
+        if noise:
+            try:
+                self._clean_with(noise)
+            except Exception as error:  # noqa: BLE001 -- a vendor's code, and a vendor's mistakes
+                trouble("noise", error)
+        try:
+            self._detect_with(vad)
+        except Exception as error:  # noqa: BLE001 -- as above
+            trouble("vad", error)
+            self._detect_with(Energy())
 
-    def _use(self, vad: VoiceActivity) -> None:
-        self._vad: VadStream = vad.open()
+    def _clean_with(self, noise: NoiseFilter) -> None:
+        rate_hz, frame_bytes = noise.rate_hz, noise.frame_samples * BYTES_PER_SAMPLE
+        to_noise, to_stt = Resampler(self._clean_rate_hz, rate_hz), Resampler(rate_hz, self._stt_rate_hz)
+        self._noise = noise.open()
+        self._noise_frame_bytes, self._clean_rate_hz = frame_bytes, rate_hz
+        self._to_noise, self._to_stt = to_noise, to_stt
+
+    def _detect_with(self, vad: VoiceActivity) -> None:
         self._to_vad = Resampler(self._clean_rate_hz, vad.rate_hz)
         self._window_bytes = vad.window_samples * BYTES_PER_SAMPLE
         self._window_ms = vad.window_samples * 1000 // vad.rate_hz
         self._windows.clear()
+        self._vad: VadStream = vad.open()
 
     async def push(self, pcm: bytes) -> None:
         """Take audio of any length; returns at once unless 2 s are waiting. An odd byte waits for the next.
@@ -123,8 +139,8 @@ class Ear:
         feed(bytes(self._heard))
 
     def cut_off(self) -> None:
-        """Whoever is fed hears a little silence and then no more: a word that just breaks off is guessed at. All is kept
-        for whoever is fed next."""
+        """Whoever is fed hears a little silence and then no more: a word that just breaks off is guessed at. All is
+        kept for whoever is fed next."""
         if self._feed is not None:
             self._feed(self._around_a_cut)
             self._feed = _nobody
@@ -160,11 +176,11 @@ class Ear:
         self._closed = True
         self._there_is_room.set()
         self.stop_feeding()
-        self._vad.close()
+        close_stream(self._vad)
         if self._echo:
             self._echo.close()
         if self._noise:
-            self._noise.close()
+            close_stream(self._noise)
 
     def _clean(self, pcm: bytes, arrived_ms: int) -> bytes:
         if self._echo:
@@ -177,9 +193,9 @@ class Ear:
         whole = len(self._noisy) - len(self._noisy) % size
         try:
             clean = b"".join([self._noise.process(bytes(self._noisy[at : at + size])) for at in range(0, whole, size)])
-        except Exception as error:  # noqa: BLE001 -- a vendor's code, and a vendor's mistakes
+        except Exception as error:  # noqa: BLE001 -- as above
             self._trouble("noise", error)
-            self._noise.close()
+            close_stream(self._noise)
             self._noise = None
             clean, whole = bytes(self._noisy), len(self._noisy)
         del self._noisy[:whole]
@@ -207,8 +223,8 @@ class Ear:
             probability = await self._vad.detect(window)
         except Exception as error:  # noqa: BLE001 -- as above
             self._trouble("vad", error)
-            self._vad.close()
-            self._use(Energy())
+            close_stream(self._vad)
+            self._detect_with(Energy())
             return 0.0
         if probability >= SPEECH and self._echo is not None and self._echo.is_ours():
             return 0.0

@@ -6,19 +6,22 @@ back, through the network, their loudspeaker and their room, is for the cancelle
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 
 import numpy as np
 
-from providers.api import EchoCanceller, EchoStream
+from providers.api import EchoCanceller, EchoStream, NoiseStream, VadStream
 from providers.audio import BYTES_PER_SAMPLE
 from providers.resample import Resampler
 from session.aio.far_end import FarEnd
 from session.aio.likeness import ALIKE, HEARD_MS, LONGEST_DELAY_MS, likeness
 from session.line_echo import LineEcho
 
-__all__ = ("EchoCancellation",)
+__all__ = ("EchoCancellation", "close_stream")
+
+logger = logging.getLogger(__name__)
 
 TAIL_MS = 1_000
 """An echo that comes later than this after the last sound is none that a canceller finds."""
@@ -109,7 +112,7 @@ class EchoCancellation:
 
     def close(self) -> None:
         if self._stream is not None:
-            self._stream.close()
+            close_stream(self._stream)
             self._stream = None
 
     def _samples(self, duration_ms: int) -> int:
@@ -161,6 +164,14 @@ class EchoCancellation:
             return None
         self._line.hear(_level_dbfs(played), _level_dbfs(frame), _level_dbfs(clean))
         return clean
+
+
+def close_stream(stream: EchoStream | NoiseStream | VadStream) -> None:
+    """Whatever it raises: nobody can do anything about it any more."""
+    try:
+        stream.close()
+    except Exception:  # a vendor's code, and a vendor's mistakes
+        logger.exception("a stream raised while it was closed")
 
 
 def _level_dbfs(pcm: bytes) -> float:

@@ -113,16 +113,18 @@ class Mouth:
 class OutputQueue:
     """The transport of a session that has none: whoever iterates over ``frames()`` hears it.
 
-    Holds 10 s; when nobody listens for longer, the oldest audio goes first.
+    Holds 10 s; when nobody listens for longer, the oldest audio goes first, and is counted.
     """
 
-    def __init__(self, rate_hz: int) -> None:
+    def __init__(self, rate_hz: int, counts: FrameCounts | None = None) -> None:
         self.rate_hz = rate_hz
+        self._counts = counts or FrameCounts()
         self._frames: deque[bytes] = deque(maxlen=10_000 // FRAME_MS)
         self._changed = asyncio.Event()
         self._open = True
 
     def send_audio(self, frame: bytes) -> None:
+        self._counts.dropped_sent += len(self._frames) == self._frames.maxlen
         self._frames.append(frame)
         self._changed.set()
 
@@ -134,6 +136,8 @@ class OutputQueue:
         self._changed.set()
 
     def reopen(self) -> None:
+        """For another run, which does not begin with what was left of the last."""
+        self._frames.clear()
         self._open = True
 
     async def frames(self) -> AsyncIterator[bytes]:

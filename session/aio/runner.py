@@ -388,7 +388,11 @@ class Runner:
     def _trouble(self, part: str, error: Exception) -> None:
         instead = "it is bypassed" if part in {"echo", "noise"} else "the energy of the signal is used instead"
         retryable = isinstance(error, ProviderError) and error.retryable
-        self._tell(ErrorOccurred(ErrorCode.INTERNAL_ERROR, f"{part}: {error}; {instead}", retryable, fatal=False))
+        notice = ErrorOccurred(ErrorCode.INTERNAL_ERROR, f"{part}: {error}; {instead}", retryable, fatal=False)
+        if self._engine.active:
+            self._tell(notice)
+        else:
+            self._loop.call_soon(self._tell, notice)  # it cannot be opened: of the session's start is told before
 
 
 async def agents_told() -> None:

@@ -76,7 +76,8 @@ class VoiceSession:
         config = config or SessionConfig()
         self._auto_start = config.auto_start
         self._greeting = greeting
-        self._output = OutputQueue(tts.rate_hz)
+        frames = frames or FrameCounts()
+        self._output = OutputQueue(tts.rate_hz, frames)
         self._parts = Parts(
             session_id=config.session_id or str(uuid.uuid4()),
             stt=as_speech_to_text(stt, config.chunking),
@@ -90,7 +91,7 @@ class VoiceSession:
             input_rate_hz=input_rate_hz,
             language=language,
             metadata=dict(metadata or {}),
-            frames=frames or FrameCounts(),
+            frames=frames,
             spans=spans or NoSpans(),
         )
         made = EngineMade(
@@ -143,16 +144,20 @@ class VoiceSession:
     async def start(self) -> None:
         """``initial`` or ``ended`` becomes ``listening``.
 
-        :raises SessionError: ``session_already_active``; ``internal_error`` when a provider cannot be opened.
+        A canceller of noise or echo that cannot be opened is bypassed, and a voice activity replaced by the energy of
+        the signal, as when they fail later: subscribers are told.
+
+        :raises SessionError: ``session_already_active``; ``internal_error`` when the parts do not fit together.
         """
         if self._runner is not None and not self._engine.active:
             await asyncio.shield(self._runner.ended)
         if not self._engine.active:
-            self._output.reopen()
             try:
                 self._runner = Runner(self._engine, self._parts, self._tell)
-            except ProviderError as error:
-                raise SessionError("start", ErrorCode.INTERNAL_ERROR, str(error), cause=error) from error
+            except Exception as error:
+                told = str(error) if isinstance(error, ProviderError) else f"{type(error).__name__}: {error}"
+                raise SessionError("start", ErrorCode.INTERNAL_ERROR, told, cause=error) from error
+            self._output.reopen()
         self._running("start").handle(Started(self._greeting))
         await self._callbacks.settle(CALLBACKS_LIMIT_S)
 
@@ -225,7 +230,11 @@ class VoiceSession:
         self._running("go_on").go_on()
 
     def played(self, played_ms: int) -> None:
-        """The client reports how much of the current reply came out of its speaker, since the last ``go_on`` if any."""
+        """The client reports how much of the current reply came out of its speaker, since the last ``go_on`` if any.
+
+        The wire does not say which reply that is: what a report claims past what was sent of the current one does not
+        count, so that one which comes too late does the next reply little harm.
+        """
         if self._runner is not None and self._engine.active:
             self._runner.report_played(played_ms)
 

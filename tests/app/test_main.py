@@ -29,7 +29,7 @@ def test_every_route_of_the_api_is_documented() -> None:
 def test_a_provider_that_cannot_be_made_is_a_wrong_setting() -> None:
     settings = load(environment=QUICK | {"BELUGA_STT__OPTIONS": '{"colour": 1}'})
 
-    with pytest.raises(WrongSettings, match=r"stt\.fixed\.colour"):
+    with pytest.raises(WrongSettings, match=r"stt\.options\.colour: unknown"):
         create_app(settings)
 
 

@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from app.calls import Call
 from app.spans import CallSpans, Tracing, ids, incoming, within
-from providers.agent.webhook import TRACEPARENT
+from providers.http_stream import TRACEPARENT
 from session.errors import ErrorCode
 from session.notices import (
     Ended,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from providers.tts.piper import Piper
 from tests.server import ServerHandle, serving
 
 
@@ -19,3 +20,11 @@ def echo_server() -> Iterator[ServerHandle]:
 def demo_server() -> Iterator[ServerHandle]:
     with serving({}) as server:
         yield server
+
+
+@pytest.fixture
+async def voice() -> AsyncIterator[Piper]:
+    voice = Piper()
+    await voice.warm_up()
+    yield voice
+    await voice.aclose()

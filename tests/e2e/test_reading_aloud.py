@@ -16,14 +16,6 @@ STT_HZ = 16_000
 
 
 @pytest.fixture
-async def voice() -> AsyncIterator[Piper]:
-    voice = Piper()
-    await voice.warm_up()
-    yield voice
-    await voice.aclose()
-
-
-@pytest.fixture
 async def ear() -> AsyncIterator[Moonshine]:
     ear = Moonshine()
     await ear.warm_up()

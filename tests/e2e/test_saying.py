@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
@@ -15,14 +14,6 @@ from session import ErrorCode, SayOptions, SessionError, SessionState, VoiceSess
 from session.notices import ErrorOccurred, Notice
 
 TEXT = "Good morning, how are you?"
-
-
-@pytest.fixture
-async def voice() -> AsyncIterator[Piper]:
-    voice = Piper()
-    await voice.warm_up()
-    yield voice
-    await voice.aclose()
 
 
 async def said(voice: Piper, *options: SayOptions) -> list[np.ndarray[tuple[int], np.dtype[np.int32]]]:

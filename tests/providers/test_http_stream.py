@@ -11,7 +11,7 @@ from email.utils import format_datetime
 import pytest
 
 from providers.errors import Malformed, Rejected, TimedOut, Unreachable
-from providers.http_stream import HttpStream, Limits
+from providers.http_stream import TRACEPARENT, HttpStream, Limits
 from tests.providers.agent.http_server import Answer, Exchange, Server, serving
 
 LIMITS = Limits(first_s=0.2, connect_s=1, gap_s=5, max_bytes=1000)
@@ -49,6 +49,16 @@ async def test_an_answer_has_a_status_a_type_and_text() -> None:
         server.received[0].headers["x"],
         server.received[0].headers["accept-encoding"],
     )
+
+
+async def test_the_trace_context_of_the_task_goes_along() -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with joined(whole("")) as (http, server):
+        await read(http)
+        TRACEPARENT.set(trace)
+        await read(http)
+
+    assert [None, trace] == [received.headers.get("traceparent") for received in server.received]
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ from providers.overlap import Joint, continuation, join, joint
 
 OVERLAP_MS = 1_500
 
-WORDS = (
+UNALIKE = (
     "garden summit purple kitchen velvet bicycle thunder echo lantern whisper island copper fox marble quick umbrella "
     "jazz noodle winter saddle rhythm oxygen hollow beyond dance frigid puzzle young crystal harbour"
-).split()
+)
+WORDS = UNALIKE.split()
 speeches = st.permutations(WORDS)
 texts = st.lists(st.sampled_from(["it", "was", "the", "age", "of", "Wisdom.", "no", "-", "3"]), max_size=20).map(
     " ".join

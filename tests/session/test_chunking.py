@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -116,7 +117,7 @@ def test_all_that_is_loud_is_in_a_chunk_and_memory_is_bounded(size: int, share: 
 
     assert set() == set(loud) - covered
     assert most_bytes <= max(size, 2 * 5_000)
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in pairwise(chunks):
         assert before.start * FRAME_MS + len(before.pcm) // 2 - after.overlap_ms <= after.start * FRAME_MS
 
 

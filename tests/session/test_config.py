@@ -38,6 +38,7 @@ DURATIONS = {
     "keep_alive_interval": ("5s", "5m"),
     "retry_delay": ("100ms", "10s"),
     "user_away_timeout": ("5s", "1h"),
+    "max_duration": ("1m", "24h"),
     "resume_grace": ("0ms", "10m"),
     "max_utterance": ("1s", "10m"),
     "stt_timeout": ("100ms", "2m"),
@@ -100,7 +101,7 @@ def test_the_defaults_are_the_published_ones() -> None:
     assert (False, True, 30_000) == (config.auto_start, config.enable_keep_alive, config.keep_alive_interval_ms)
     assert (3, 1_000) == (config.max_retries, config.retry_delay_ms)
     assert (30_000, 30_000) == (config.user_away_timeout_ms, config.resume_grace_ms)
-    assert 60_000 == config.max_utterance_ms
+    assert (4 * 3_600_000, 60_000) == (config.max_duration_ms, config.max_utterance_ms)
     assert (5_000, 10_000, 5_000) == (config.stt_timeout_ms, config.agent_timeout_ms, config.tts_timeout_ms)
     assert config.apology
 
@@ -201,6 +202,17 @@ def test_a_session_id_is_a_string_that_is_not_empty(given: object) -> None:
 
 def test_nobody_is_ever_away_where_the_timeout_is_none() -> None:
     assert None is SessionConfig(user_away_timeout=None).user_away_timeout_ms
+
+
+def test_no_call_is_too_long_where_there_is_no_longest() -> None:
+    assert None is SessionConfig(max_duration=None).max_duration_ms
+
+
+@pytest.mark.parametrize(("name", "given"), [("apology", None), ("apology", 5), ("preemptive.scorer", 0.8)])
+def test_what_is_neither_a_text_nor_a_function_is_refused_where_it_must_be(name: str, given: object) -> None:
+    error = refused(name, given)
+
+    assert (name, given) == (error.details["field"], error.details["given"])
 
 
 @pytest.mark.parametrize("least", ["minimum_silence", "minimum_silence_without_verdict"])

@@ -155,7 +155,7 @@ def test_a_text_that_could_not_be_said_is_no_turn_and_needs_no_apology() -> None
 
 
 @pytest.mark.parametrize("times_out", [False, True])
-def test_an_apology_that_cannot_be_said_for_a_dead_voice_is_no_second_error(times_out: bool) -> None:
+def test_an_apology_that_cannot_be_said_for_a_dead_voice_is_no_second_error(*, times_out: bool) -> None:
     talk = Talk(SessionConfig(apology="Sorry.", tts_timeout="1s"))
 
     def break_the_voice() -> None:

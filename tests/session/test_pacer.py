@@ -252,6 +252,32 @@ def test_a_listener_who_reports_is_believed_up_to_what_was_sent() -> None:
     assert 6 * FRAME == pacer.heard_samples(1_000)
 
 
+def test_a_report_of_more_than_was_sent_says_nothing_about_what_is_sent_later() -> None:
+    pacer = playing(frames=20)
+    pacer.tick(0)
+    pacer.report(played_ms=5_000)
+    pacer.tick(20)
+
+    assert 7 * FRAME == pacer.sent_samples
+    assert 6 * FRAME == pacer.heard_samples(20)
+
+
+def test_a_report_that_comes_before_the_first_sample_is_of_another_reply() -> None:
+    pacer = playing(frames=20)
+    pacer.report(played_ms=5_000)
+    pacer.tick(0)
+
+    assert [0, FRAME] == [pacer.heard_samples(at_ms) for at_ms in (0, 20)]
+
+
+def test_a_listener_who_has_heard_nothing_of_nothing_is_believed() -> None:
+    pacer = playing(frames=20)
+    pacer.report(played_ms=0)
+    pacer.tick(0)
+
+    assert 0 == pacer.heard_samples(1_000)
+
+
 # --- in any order and at any time -------------------------------------------------------------------------------
 
 steps = st.lists(

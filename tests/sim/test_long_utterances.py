@@ -19,7 +19,7 @@ from tests.sim.weather import FAIR
 from tests.sim.world import World
 
 LIMITED = SessionConfig(max_utterance="20s", user_away_timeout=None)
-LONG = " ".join([TWO_CITIES.text, TWO_CITIES.text])
+LONG = f"{TWO_CITIES.text} {TWO_CITIES.text}"
 """71 s of it, at the pace of a simulated caller."""
 
 

@@ -13,6 +13,7 @@ import providers
 from providers.agent.openai import INTERRUPTED, OPENING, OpenAI
 from providers.api import AgentAction, AgentRequest, AgentText, Message
 from providers.errors import Rejected, Unreachable
+from providers.http_stream import TRACEPARENT
 from tests.providers.agent.http_server import Exchange
 from tests.providers.agent.openai_server import (
     HANGUP,
@@ -55,6 +56,15 @@ async def test_a_turn_is_asked_as_the_api_reference_says() -> None:
             {"role": "user", "content": f"{INTERRUPTED}\nwhat time is it"},
         ],
     } == received.json()
+
+
+async def test_the_trace_context_of_the_task_is_carried() -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with model_of(HELLO) as (agent, server):
+        TRACEPARENT.set(trace)
+        await asked(agent)
+
+    assert trace == server.received[0].headers["traceparent"]
 
 
 async def test_without_a_key_there_is_no_authorization() -> None:

@@ -9,9 +9,10 @@ import pytest
 import standardwebhooks
 from pydantic import ValidationError
 
-from providers.agent.webhook import TRACEPARENT, Webhook
+from providers.agent.webhook import Webhook
 from providers.api import AgentAction, AgentRequest, AgentText, Message
 from providers.errors import Overloaded, Rejected, Unreachable
+from providers.http_stream import TRACEPARENT
 from tests.providers.agent.http_server import Exchange
 from tests.providers.agent.webhook_agent import TURN, agent_of, answering, asked, streaming
 

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,3 +93,11 @@ async def test_silence_that_begins_in_mid_word_is_silence_at_once(silero: Silero
     await probabilities(stream, BECKETT.pcm(from_ms=350, to_ms=900))
 
     assert max(await probabilities(stream, silence(320))) < 0.5
+
+
+def test_nobody_is_told_that_a_model_runs(tmp_path: Path) -> None:
+    program = "import asyncio, providers; asyncio.run(providers.create('vad', 'silero').warm_up())"
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment | {"HOME": str(tmp_path)})
+
+    assert [] == [path for path in tmp_path.rglob("*") if path.is_file()]

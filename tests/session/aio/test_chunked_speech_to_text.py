@@ -52,6 +52,12 @@ class Levels:
         self.gate.set()
         self.error: Exception | None = None
         self.closed = False
+        self._asked = asyncio.Event()
+
+    async def until_asked(self, times: int) -> None:
+        while len(self.asked_ms) < times:
+            self._asked.clear()
+            await soon(self._asked.wait())
 
     async def warm_up(self) -> None: ...
 
@@ -59,6 +65,7 @@ class Levels:
         self.asked_ms.append(len(pcm) // 32)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
+        self._asked.set()
         try:
             await self.gate.wait()
         finally:
@@ -71,7 +78,8 @@ class Levels:
                 word = (sample - FIRST_LEVEL) // 100
                 heard[word] = heard.get(word, 0) + 10
         whole = [word for word, length_ms in heard.items() if length_ms > WORD_MS // 2]
-        return Transcript(" ".join(names(range(word, word + 1)) for word in whole), True, 0.9, language)
+        text = " ".join(names(range(word, word + 1)) for word in whole)
+        return Transcript(text, final=True, confidence=0.9, language=language)
 
     async def aclose(self) -> None:
         self.closed = True
@@ -182,8 +190,7 @@ async def test_parallel_is_a_few_at_a_time_and_in_order() -> None:
         recogniser.gate.clear()
         for word in range(0, 60, 3):
             heard.stream.feed(said(3, word) + silence(400))
-        while recogniser.at_once < MOST_AT_ONCE:
-            await asyncio.sleep(0)
+        await recogniser.until_asked(MOST_AT_ONCE)
         recogniser.gate.set()
         final = await heard.final()
 
@@ -205,11 +212,9 @@ async def test_a_final_does_not_wait_for_an_interim() -> None:
     async with a_stream(recogniser, strategy="streaming") as heard:
         recogniser.gate.clear()
         heard.stream.feed(said(2))
-        while not recogniser.at_once:
-            await asyncio.sleep(0)
+        await recogniser.until_asked(1)
         heard.stream.finalise()
-        while len(recogniser.asked_ms) < 2:
-            await asyncio.sleep(0)
+        await recogniser.until_asked(2)
 
         assert 1 == recogniser.most_at_once
 
@@ -246,8 +251,7 @@ async def test_closing_ends_the_iteration_in_mid_work() -> None:
     async with a_stream(recogniser) as heard:
         recogniser.gate.clear()
         heard.stream.feed(said(3) + silence(400))
-        while not recogniser.at_once:
-            await asyncio.sleep(0)
+        await recogniser.until_asked(1)
 
     assert 0 == recogniser.at_once
     assert [] == heard.transcripts
@@ -300,7 +304,7 @@ class MoonshineOfRecordings:
 
     async def transcribe(self, pcm: bytes, *, language: str | None = None) -> Transcript:
         text = await shared_worker().run(lambda: moonshine._model().transcribe(pcm), Priority.FINAL)
-        return Transcript(text, True, language=language)
+        return Transcript(text, final=True, language=language)
 
     async def aclose(self) -> None: ...
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from providers.errors import Malformed, Unreachable
+from providers.errors import Malformed, Rejected, Unreachable
 from providers.fakes import FakeEcho, FakeNoise, FakeVad
 from session.aio.ear import AROUND_A_CUT_MS, BACKLOG_MS, KEPT_MS, PRE_ROLL_MS, Ear
 from session.aio.echo_cancellation import EchoCancellation
@@ -338,6 +338,55 @@ async def test_a_noise_canceller_that_fails_is_bypassed_and_nothing_is_lost(erro
     assert speech(64) * 2 == rig.fed
 
 
+class Shut:
+    """Cannot be opened, and has rates of its own; 0 Hz is none."""
+
+    name = "shut"
+    frame_samples = 80
+    window_samples = 256
+
+    def __init__(self, error: Exception, rate_hz: int = 8_000) -> None:
+        self.error = error
+        self.rate_hz = rate_hz
+
+    async def warm_up(self) -> None: ...
+
+    def open(self) -> Any:
+        raise self.error
+
+    async def aclose(self) -> None: ...
+
+
+unopened = pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (Shut(OSError("no")), "no"),
+        (Shut(Rejected("no")), "no"),
+        (Shut(OSError(), rate_hz=0), "cannot convert 16000 Hz to 0 Hz"),
+    ],
+    ids=["bare", "ours", "its rate"],
+)
+
+
+@unopened
+async def test_a_noise_canceller_that_cannot_be_opened_is_bypassed(part: Shut, message: str) -> None:
+    async with a_rig(noise=part) as rig:
+        rig.ear.feed_to(rig.feed, again=False)
+        await rig.ear.push(speech(64))
+        await rig.until_heard_ms(64)
+
+    assert [("noise", message)] == rig.troubles
+    assert speech(64) == rig.fed
+
+
+async def test_rates_that_do_not_fit_are_refused_before_anything_is_opened() -> None:
+    noise, vad = FakeNoise(), FakeVad()
+    noise.open = vad.open = None  # type: ignore[method-assign,assignment] # whoever opened them would raise
+
+    with pytest.raises(ValueError, match="cannot convert 16000 Hz to 0 Hz"):
+        Rig(noise=noise, vad=vad, stt_rate_hz=0)
+
+
 # --- a voice activity that fails --------------------------------------------------------------------------------
 
 
@@ -352,6 +401,39 @@ async def test_a_voice_activity_that_fails_is_replaced_by_the_energy_of_the_sign
     assert [("vad", str(error))] == rig.troubles
     assert {20} == {heard.span_ms for heard in rig.heard[1:]}
     assert rig.heard[-1].probability > 0.9
+
+
+@unopened
+async def test_a_voice_activity_that_cannot_be_opened_is_replaced_too(part: Shut, message: str) -> None:
+    async with a_rig(vad=part) as rig:
+        await rig.ear.push(speech(320))
+        await rig.until_heard_ms(300)
+
+    assert [("vad", message)] == rig.troubles
+    assert {20} == {heard.span_ms for heard in rig.heard}
+    assert rig.heard[-1].probability > 0.9
+
+
+async def test_streams_that_raise_when_they_are_closed_are_closed_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Careless(Gated):
+        def close(self) -> None:
+            raise ValueError("no")
+
+    noise, streams = FakeNoise(), []
+    opened = noise.open
+
+    def kept() -> Any:
+        streams.append(opened())
+        return streams[-1]
+
+    noise.open = kept  # type: ignore[method-assign]
+    async with a_rig(vad=Careless(), noise=noise):
+        pass
+
+    assert [True] == [stream.closed for stream in streams]
+    assert ["a stream raised while it was closed"] == [record.message for record in caplog.records]
 
 
 # --- when it is too much ----------------------------------------------------------------------------------------

@@ -185,17 +185,31 @@ async def test_what_is_cleared_is_not_heard() -> None:
     assert [] == await soon(frames_of(queue))
 
 
-async def test_when_nobody_listens_the_last_ten_seconds_are_kept() -> None:
-    queue = OutputQueue(16_000)
+async def test_when_nobody_listens_the_last_ten_seconds_are_kept_and_the_others_counted() -> None:
+    counts = FrameCounts()
+    queue = OutputQueue(16_000, counts)
     for number in range(501):
         queue.send_audio(number.to_bytes(2, "little"))
     await queue.aclose()
 
     assert [number.to_bytes(2, "little") for number in range(1, 501)] == await soon(frames_of(queue))
+    assert 1 == counts.dropped_sent
+
+
+async def test_what_is_cleared_or_left_is_not_counted_as_dropped() -> None:
+    counts = FrameCounts()
+    queue = OutputQueue(16_000, counts)
+    queue.send_audio(b"cut")
+    queue.clear()
+    queue.send_audio(b"left")
+    queue.reopen()
+
+    assert 0 == counts.dropped_sent
 
 
 async def test_it_can_be_opened_again() -> None:
     queue = OutputQueue(16_000)
+    queue.send_audio(b"of the last run")
     await queue.aclose()
     queue.reopen()
     listening = asyncio.create_task(frames_of(queue))

@@ -15,7 +15,7 @@ from session import ErrorCode, SessionConfig, SessionState, VoiceSession
 from session.aio import runner as module
 from session.aio.runner import Runner, agents_told
 from session.events import AgentSaid, Typed
-from session.notices import Ended, ErrorOccurred, ProviderCalled, ReplyDone, TurnDone, TurnOutcome
+from session.notices import Ended, ErrorOccurred, ProviderCalled, ReplyDone, StateChanged, TurnDone, TurnOutcome
 from tests.session.aio.stage import ASK, STORY, Witness, a_session, silence, soon, speech
 
 A_MOMENT = silence(256)
@@ -295,6 +295,60 @@ async def test_a_part_that_fails_is_told_and_the_session_goes_on(
 
         assert [ErrorOccurred(ErrorCode.INTERNAL_ERROR, message, retryable, fatal=False)] == witness.of(ErrorOccurred)
         assert TurnOutcome.ANSWERED is done.outcome
+
+
+class Unopened:
+    """Has no stream to give."""
+
+    name = "unopened"
+    rate_hz = 16_000
+    frame_samples = window_samples = 160
+    delay_samples = 0
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def warm_up(self) -> None: ...
+
+    def open(self) -> Any:
+        raise self._error
+
+    async def aclose(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("noise_cancellation", "noise: no; it is bypassed"),
+        ("vad", "vad: no; the energy of the signal is used instead"),
+    ],
+)
+@pytest.mark.parametrize("error", [OSError("no"), Rejected("no")])
+async def test_a_part_that_cannot_be_opened_is_told_once_the_session_has_started(
+    part: str, message: str, error: Exception
+) -> None:
+    session = a_session(**{part: Unopened(error)})
+    witness = Witness(session)
+    async with session:
+        await session.start()
+        told = await witness.until(ErrorOccurred)
+
+        assert ErrorOccurred(ErrorCode.INTERNAL_ERROR, message, retryable=False, fatal=False) == told
+        assert isinstance(witness.notices[0], StateChanged)
+        assert SessionState.LISTENING is session.state
+
+
+async def test_an_echo_canceller_that_cannot_be_opened_is_told_when_there_is_an_echo() -> None:
+    session = a_session(echo_cancellation=Unopened(OSError("no")))
+    witness = Witness(session)
+    async with session:
+        await session.start()
+        await session.say(STORY)
+        await witness.until_speaking()
+        await session.process_audio(silence(640))
+        told = await witness.until(ErrorOccurred)
+
+        assert ErrorOccurred(ErrorCode.INTERNAL_ERROR, "echo: no; it is bypassed", retryable=False, fatal=False) == told
 
 
 async def test_every_call_of_a_provider_is_told() -> None:

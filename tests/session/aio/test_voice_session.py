@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from providers.api import AgentRequest, Message
+from providers.errors import Rejected
 from providers.fakes import FakeAgent, FakeNoise, FakeStt, FakeVad
 from session import ErrorCode, SessionConfig, SessionError, SessionState, VoiceSession
 from session.notices import (
@@ -187,6 +188,45 @@ async def test_a_greeting_is_the_first_thing_that_is_heard() -> None:
         done = await witness.until(ReplyDone)
 
         assert "Hello!" == done.heard_text
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError("no device"), "OSError: no device"),
+        (Rejected("no", provider="own"), "own: no"),
+    ],
+)
+async def test_what_keeps_it_from_starting_is_an_error_of_the_session_and_leaves_nothing(
+    error: Exception, message: str
+) -> None:
+    class Careless(FakeStt):
+        broken = False
+
+        @property
+        def rate_hz(self) -> int:
+            if self.broken:
+                raise error
+            return 16_000
+
+        @rate_hz.setter
+        def rate_hz(self, _: int) -> None: ...
+
+    stt, noise = Careless(), FakeNoise()
+    before = asyncio.all_tasks()
+    session = a_session(stt=stt, noise_cancellation=noise)
+    stt.broken = True
+    raised = await refused(session.start())
+
+    assert (ErrorCode.INTERNAL_ERROR, message, error) == (raised.code, raised.message, raised.cause)
+    assert (SessionState.INITIAL, before) == (session.state, asyncio.all_tasks())
+
+    stt.broken = False
+    await session.start()
+
+    assert LISTENING is session.state
+
+    await session.stop()
 
 
 # --- everything is freed ----------------------------------------------------------------------------------------
