@@ -45,9 +45,6 @@ _HEADROOM = 0.8
 _LONGEST_CHARACTERS = 300
 """Of a sentence: 20 s of sound, which take the worker 2 s. What is longer is said in parts."""
 
-_PROVIDERS = [("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})]
-"""By itself the memory for a sentence doubles with each longer one: 520 MB for the process after sixty, with this 380."""
-
 _QUIET = 300
 """Samples below it, 1 % of full scale, are not heard yet. Sentences begin with 2 to 70 ms of them, and end with 60 to
 240, which is the pause to the next."""
@@ -279,7 +276,7 @@ def _loaded(path: Path, threads: int) -> _Voice:
     model = path.read_bytes()
     with suppress(ValueError):  # a voice that tells no lengths: its words are timed by the number of their phonemes
         model = with_output_of(model, "Ceil")
-    session = InferenceSession(model, options, providers=_PROVIDERS)
+    session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
     config = json.loads(path.with_name(f"{path.name}.json").read_text(encoding="utf-8"))
     voice = PiperVoice(session, PiperConfig.from_dict(config))
 

@@ -6,10 +6,12 @@ Each stream is converted to the rate that the next one declares; where the rates
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from providers.api import NoiseFilter, NoiseStream, VadStream, VoiceActivity
 from providers.audio import BYTES_PER_SAMPLE
+from providers.errors import Malformed
 from providers.resample import Resampler
 from providers.vad.energy import Energy
 from session.aio.echo_cancellation import EchoCancellation, close_stream
@@ -192,7 +194,10 @@ class Ear:
         size = self._noise_frame_bytes
         whole = len(self._noisy) - len(self._noisy) % size
         try:
-            clean = b"".join([self._noise.process(bytes(self._noisy[at : at + size])) for at in range(0, whole, size)])
+            frames = [self._noise.process(bytes(self._noisy[at : at + size])) for at in range(0, whole, size)]
+            clean = b"".join(frames)
+            if len(clean) != whole:
+                raise Malformed(f"gave {len(clean)} bytes for {whole}")
         except Exception as error:  # noqa: BLE001 -- as above
             self._trouble("noise", error)
             close_stream(self._noise)
@@ -220,7 +225,7 @@ class Ear:
 
     async def _detect(self, window: bytes) -> float:
         try:
-            probability = await self._vad.detect(window)
+            probability = _chance(await self._vad.detect(window))
         except Exception as error:  # noqa: BLE001 -- as above
             self._trouble("vad", error)
             close_stream(self._vad)
@@ -229,6 +234,19 @@ class Ear:
         if probability >= SPEECH and self._echo is not None and self._echo.is_ours():
             return 0.0
         return probability
+
+
+def _chance(given: float) -> float:
+    """
+    :raises Malformed: what a voice activity has answered is none.
+    """
+    try:
+        chance = float(given)
+    except (TypeError, ValueError):
+        chance = math.nan
+    if not 0.0 <= chance <= 1.0:
+        raise Malformed(f"answered {given!r}, which is no probability")
+    return chance
 
 
 def _nobody(_: bytes) -> None:

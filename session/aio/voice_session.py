@@ -154,7 +154,7 @@ class VoiceSession:
         if not self._engine.active:
             try:
                 self._runner = Runner(self._engine, self._parts, self._tell)
-            except Exception as error:
+            except Exception as error:  # a vendor's code, and a vendor's mistakes
                 told = str(error) if isinstance(error, ProviderError) else f"{type(error).__name__}: {error}"
                 raise SessionError("start", ErrorCode.INTERNAL_ERROR, told, cause=error) from error
             self._output.reopen()

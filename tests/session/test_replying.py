@@ -253,6 +253,22 @@ def test_an_agent_that_fails_is_asked_again_within_its_limit_only() -> None:
     assert [TurnOutcome.FAILED] == [done.outcome for done in talk.all(TurnDone)]
 
 
+@pytest.mark.parametrize("max_retries", [0, 1, 10])
+def test_how_often_it_is_tried_again_and_how_soon_are_settings(max_retries: int) -> None:
+    talk = Talk(SessionConfig(agent_timeout="2m", max_retries=max_retries, retry_delay="100ms", apology=""))
+    talk.happens(Typed("hello"))
+    for _ in range(max_retries):
+        talk.happens(Failed(talk.asked[-1].job, "broke", retryable=True))
+        talk.passes(3_900)  # 100 ms, nine times half as much again
+
+    assert max_retries + 1 == len(talk.asked)
+    assert [] == talk.all(ErrorOccurred)
+
+    talk.happens(Failed(talk.asked[-1].job, "broke", retryable=True))
+
+    assert [ErrorCode.AGENT_ERROR] == [error.code for error in talk.all(ErrorOccurred)]
+
+
 # --- nothing open -----------------------------------------------------------------------------------------------
 
 

@@ -98,6 +98,17 @@ class Broken(Gated):
         raise self.error
 
 
+class Answers(Gated):
+    """One that answers what it was given."""
+
+    def __init__(self, answer: object) -> None:
+        super().__init__()
+        self.answer = answer
+
+    async def detect(self, window: bytes) -> float:
+        return self.answer  # type: ignore[return-value] # as somebody else's code may do
+
+
 # --- windows ----------------------------------------------------------------------------------------------------
 
 
@@ -338,6 +349,16 @@ async def test_a_noise_canceller_that_fails_is_bypassed_and_nothing_is_lost(erro
     assert speech(64) * 2 == rig.fed
 
 
+async def test_a_noise_canceller_that_gives_another_length_is_bypassed_and_nothing_is_lost() -> None:
+    async with a_rig(noise=FakeNoise(lambda frame: frame[:-1])) as rig:
+        rig.ear.feed_to(rig.feed, again=False)
+        await rig.ear.push(speech(64))
+        await rig.until_heard_ms(64)
+
+    assert ["noise"] == [part for part, _ in rig.troubles]
+    assert speech(64) == rig.fed
+
+
 class Shut:
     """Cannot be opened, and has rates of its own; 0 Hz is none."""
 
@@ -400,6 +421,18 @@ async def test_a_voice_activity_that_fails_is_replaced_by_the_energy_of_the_sign
 
     assert [("vad", str(error))] == rig.troubles
     assert {20} == {heard.span_ms for heard in rig.heard[1:]}
+    assert rig.heard[-1].probability > 0.9
+
+
+@pytest.mark.parametrize("answer", [None, "loud", float("nan"), -0.1, 1.1])
+async def test_a_voice_activity_that_answers_no_probability_is_replaced_too(answer: object) -> None:
+    async with a_rig(vad=Answers(answer)) as rig:
+        await rig.ear.push(speech(320))
+        await rig.until_heard_ms(32)
+        await rig.ear.push(speech(320))
+        await rig.until_heard_ms(300)
+
+    assert [("vad", f"answered {answer!r}, which is no probability")] == rig.troubles
     assert rig.heard[-1].probability > 0.9
 
 

@@ -40,6 +40,14 @@ async def test_what_is_said_takes_its_time_to_be_heard() -> None:
         assert ("x" * 60, False) == (handle.heard_text, handle.interrupted)
 
 
+async def test_saying_returns_before_the_voice_has_given_anything() -> None:
+    async with a_session(tts=FakeTts(gate=asyncio.Event().wait)) as session:
+        await session.start()
+        handles = [await soon(session.say(text)) for text in ("This is said.", "This waits.")]
+
+        assert [False, False] == [handle.done for handle in handles]
+
+
 async def test_while_it_speaks_the_next_text_waits_its_turn() -> None:
     session = a_session()
     witness = Witness(session)
