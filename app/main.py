@@ -18,7 +18,7 @@ from app.auth import Gate
 from app.body_limit import BodyLimit
 from app.calls import Calls
 from app.edge import Edge
-from app.routes import health, page, sessions
+from app.routes import health, page, sessions, webrtc
 from app.settings import Settings
 from app.traces import Traces
 from app.transports.websocket import AudioSocket
@@ -39,8 +39,10 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="Beluga Voice", version=version("beluga-voice"), lifespan=_lifespan)
     app.state.edge = edge
     app.state.traces = traces
+    app.state.webrtc = webrtc.make(edge)
     app.include_router(health.router)
     app.include_router(sessions.router)
+    app.include_router(webrtc.router)
     app.router.routes.append(WebSocketRoute("/v1/ws", AudioSocket(edge), name="audio_socket"))
     app.router.routes.extend(page.routes())
     app.add_middleware(BodyLimit, max_bytes=MAX_MESSAGE_BYTES)
@@ -48,8 +50,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.auth.allowed_origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-Match"],
+            expose_headers=["Location", "ETag", "Link"],
         )
     problems.install(app)
     return app
@@ -79,6 +82,9 @@ def _edge(settings: Settings, traces: Traces) -> Edge:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     edge: Edge = app.state.edge
+    peers = app.state.webrtc
+    if not isinstance(peers, str):
+        await peers.start()
     running = asyncio.create_task(edge.run())
     try:
         yield
@@ -86,4 +92,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         running.cancel()
         await asyncio.wait([running])
         await edge.aclose()
+        if not isinstance(peers, str):
+            await peers.aclose()
         await app.state.traces.aclose()
