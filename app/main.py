@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+import structlog
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
@@ -26,6 +27,8 @@ from app.wire.messages import MAX_MESSAGE_BYTES
 from session import FrameCounts
 
 __all__ = ("create_app",)
+
+logger = structlog.get_logger("beluga.server")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -84,7 +87,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     edge: Edge = app.state.edge
     peers = app.state.webrtc
     if not isinstance(peers, str):
-        await peers.start()
+        try:
+            await peers.start()
+        except OSError as error:  # `serve` looked before; somebody took the port since
+            logger.error("no WebRTC", reason=str(error))
+            app.state.webrtc = f"its network cannot be opened: {error}"
     running = asyncio.create_task(edge.run())
     try:
         yield

@@ -160,7 +160,7 @@ async def bind_udp(address: str, port: int) -> UdpPort:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((address, port))
         _, protocol = await asyncio.get_running_loop().create_datagram_endpoint(UdpPort, sock=sock)
-    except BaseException:
+    except BaseException:  # whatever it was, the socket is not left behind
         sock.close()
         raise
     return protocol

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 from aiortc import RTCDataChannel
-from aiortc.rtcrtpreceiver import RTCRtpReceiver
+from aiortc.codecs import get_capabilities
 
 from app.calls import Call
 from app.edge import Edge
@@ -44,7 +44,7 @@ _MAX_WAITING = 150
 _FAREWELL_S = 1.0
 """For the last messages to arrive."""
 
-_OPUS = [codec for codec in RTCRtpReceiver.getCapabilities("audio").codecs if codec.mimeType == "audio/opus"]
+_OPUS = [codec for codec in get_capabilities("audio").codecs if codec.mimeType == "audio/opus"]
 
 _FINGERPRINT = re.compile(r"^a=fingerprint:(\S+ \S+)\s*$", re.MULTILINE)
 
@@ -179,9 +179,8 @@ class Connection:
 
     def _put(self, item: Received | str | None) -> None:
         self._inbox.append(item)
-        if len(self._inbox) > _MAX_WAITING:
-            if isinstance(self._inbox.popleft(), Received):
-                self._edge.frames.dropped_received += 1
+        if len(self._inbox) > _MAX_WAITING and isinstance(self._inbox.popleft(), Received):
+            self._edge.frames.dropped_received += 1
         self._wake.set()
 
     def _call_told(self, notice: Notice) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.transports.webrtc.voice import CLOCK_HZ, FRAME_MS, FRAME_TICKS, OpusDecoder, Received
+from app.transports.webrtc.voice import CLOCK_HZ, FRAME_TICKS, OpusDecoder, Received
 from providers.resample import Resampler
 
 __all__ = ("QUIET_MS", "Hearing")
