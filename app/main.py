@@ -90,7 +90,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
             await peers.start()
         except OSError as error:  # `serve` looked before; somebody took the port since
-            logger.error("no WebRTC", reason=str(error))
+            logger.error("no WebRTC", reason=str(error))  # noqa: TRY400 - the reason says it all
             app.state.webrtc = f"its network cannot be opened: {error}"
     running = asyncio.create_task(edge.run())
     try:

@@ -81,9 +81,7 @@ def test_no_document_names_a_setting_that_does_not_exist(path: Path) -> None:
 
 def test_the_readme_tells_the_defaults() -> None:
     settings = load(environment={})
-    told = dict(
-        re.findall(r"^\| `BELUGA_(STT|TTS|VAD|ECHO|NOISE|TURN|AGENT)__PROVIDER` \| `(\w+)`", README, re.MULTILINE)
-    )
+    told = dict(re.findall(r"^\| `BELUGA_(STT|TTS|VAD|ECHO|NOISE|TURN|AGENT)__PROVIDER` \| `(\w+)`", README, re.MULTILINE))
 
     assert {kind: getattr(settings, kind.lower()).provider for kind in told} == told
     assert len(told) == 7
@@ -104,15 +102,7 @@ def test_the_providers_in_the_documents_exist() -> None:
 
 
 def light_app() -> FastAPI:
-    chosen = {
-        "STT": "fixed",
-        "TTS": "tone",
-        "VAD": "energy",
-        "ECHO": "none",
-        "NOISE": "none",
-        "TURN": "silence",
-        "AGENT": "echo",
-    }
+    chosen = {"STT": "fixed", "TTS": "tone", "VAD": "energy", "ECHO": "none", "NOISE": "none", "TURN": "silence", "AGENT": "echo"}
     return create_app(load(environment={f"BELUGA_{kind}__PROVIDER": name for kind, name in chosen.items()}))
 
 

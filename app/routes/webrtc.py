@@ -162,7 +162,7 @@ async def _read(request: Request) -> _Asked:
     match _content_type(request):
         case "application/sdp":
             query = request.query_params
-            return _Asked(_text(body), True, query.get("session_id"), query.get("resume"))
+            return _Asked(_text(body), whip=True, session_id=query.get("session_id"), resume=query.get("resume"))
         case "application/json":
             try:
                 given = Offer.model_validate_json(body)
@@ -171,7 +171,9 @@ async def _read(request: Request) -> _Asked:
                 raise RequestValidationError(
                     [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
                 ) from None
-            return _Asked(given.sdp, False, given.session_id, given.resume, given.metadata)
+            return _Asked(
+                given.sdp, whip=False, session_id=given.session_id, resume=given.resume, metadata=given.metadata
+            )
         case _:
             raise Refusal(
                 415, f"an offer is {SDP} or application/json", headers={"Accept-Post": f"{SDP}, application/json"}

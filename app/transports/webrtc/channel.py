@@ -55,7 +55,7 @@ class MessageChannel:
         """Until the client has all that was sent, or the limit is over."""
         try:
             async with asyncio.timeout(limit_s):
-                while self._is_open and self._unacknowledged:
+                while self._is_open and self._unacknowledged:  # noqa: ASYNC110 - nobody is told
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
             return

@@ -130,7 +130,7 @@ async def test_a_server_without_a_free_port_says_so() -> None:
 
 async def test_a_session_made_over_http_is_joined_with_its_token() -> None:
     keys = {"api_keys": ["a key that is long"]}
-    async with serving(auth=keys, **{"server": {}}) as (server, http):
+    async with serving(auth=keys) as (server, http):
         made = await http.post(
             "/v1/sessions", json={"metadata": {"a": 1}}, headers={"Authorization": "Bearer a key that is long"}
         )
