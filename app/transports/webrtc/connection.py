@@ -179,8 +179,11 @@ class Connection:
 
     def _put(self, item: Received | str | None) -> None:
         self._inbox.append(item)
-        if len(self._inbox) > _MAX_WAITING and isinstance(self._inbox.popleft(), Received):
-            self._edge.frames.dropped_received += 1
+        if len(self._inbox) > _MAX_WAITING:
+            # The oldest audio; a message only where nothing but messages waits, more than any rate allows.
+            oldest = next((at for at, each in enumerate(self._inbox) if not isinstance(each, str)), 0)
+            self._edge.frames.dropped_received += isinstance(self._inbox[oldest], Received)
+            del self._inbox[oldest]
         self._wake.set()
 
     def _call_told(self, notice: Notice) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.app.transports.ice.coturn import SECRET, coturn, free_udp_port
+from tests.caller import calling as on_a_socket
 from tests.recordings import BECKETT
 from tests.rtc_caller import RtcCaller, calling, loudness
 from tests.server import RunningServer, running
@@ -228,11 +230,59 @@ async def test_many_sessions_share_one_port() -> None:
 
 
 async def test_a_session_goes_from_a_peer_connection_to_a_socket_and_back() -> None:
-    async with serving() as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    formats = {
+        "audio": {"encoding": "pcm_s16le", "sample_rate": 16_000},
+        "output": {"encoding": "pcm_s16le", "sample_rate": 24_000},
+    }
+    async with serving() as server:
         async with calling(server.base_url) as caller:
             await caller.join()
-            ready = await caller.until_message("ready")
+            first = await caller.until_message("ready")
         await until_held(server)
+        async with on_a_socket(server.ws_url) as phone:
+            second = await phone.start(**formats, resume=first["resume_token"])
+            (call,) = server.edge.calls.all()
+            on_the_socket = call.transport
+        await until_held(server)
+        async with calling(server.base_url) as caller:
+            await caller.join(resume=second["resume_token"])
+            third = await caller.until_message("ready")
 
-        shown = (await http.get(f"/v1/sessions/{ready['session_id']}")).json()
-        assert "listening" == shown["state"]
+    assert first["session_id"] == second["session_id"] == third["session_id"]
+    assert ("websocket", "webrtc") == (on_the_socket, call.transport)
+
+
+async def test_a_caller_who_sends_nothing_in_pauses_is_answered_all_the_same() -> None:
+    async with serving() as server, calling(server.base_url) as caller:
+        await caller.join()
+        await caller.until_message("ready")
+        caller.microphone.say(await asyncio.to_thread(BECKETT.phrase, 0, 48_000))
+        await caller.microphone.said.wait()
+        caller.peer.getSenders()[0]._enabled = False  # from here on not one packet
+
+        assert await caller.until_message("reply", event="done")
+
+
+async def test_a_server_that_is_reached_by_its_relay_alone() -> None:
+    port = free_udp_port()
+    relay = {"turn": [f"turn:127.0.0.1:{port}"], "turn_secret": SECRET, "relay_only": True}
+    async with coturn(("127.0.0.1",), port), serving(webrtc=relay) as server, calling(server.base_url) as caller:
+        body = await caller.join()
+        await caller.until_message("ready")
+        await caller.send("text", text="hello")
+        await caller.until_loud()
+        kinds = {line.split()[7] for line in body["sdp"].splitlines() if line.startswith("a=candidate")}
+
+        assert {"relay"} == kinds
+
+
+async def test_a_hundred_offers_that_come_to_nothing_leave_nothing() -> None:
+    async with serving(webrtc={"shared_port": 0}) as server, httpx.AsyncClient(base_url=server.base_url) as http:
+        caller = RtcCaller(server.base_url)
+        broken = (await caller.offer()).replace("opus", "sopu")
+        await caller.close()
+        for _ in range(100):
+            response = await http.post("/v1/webrtc", json={"sdp": broken, "type": "offer"})
+            assert 422 == response.status_code, response.text
+
+        assert 0 == len(server.edge.calls)
