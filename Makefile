@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run setup test browser check bench docs lock clean
+.PHONY: run setup test browser relay check bench docs lock clean
 
 run: setup
 	$(BIN)/beluga-voice serve
@@ -24,7 +24,7 @@ check: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: .venv/test.stamp browser
+test: .venv/test.stamp browser relay
 	$(BIN)/python -m pytest
 
 # For the tests of the page.
@@ -32,6 +32,13 @@ browser:
 	@test -x /usr/bin/chromium || { \
 		test "$$(id -u)" = 0 || { echo "The tests of the page need Chromium: apt-get install chromium (as root)" >&2; exit 1; }; \
 		apt-get install -y --no-install-recommends chromium || { apt-get update && apt-get install -y --no-install-recommends chromium; }; \
+	}
+
+# For the tests of WebRTC's way through networks: a TURN server, and namespaces (as root).
+relay:
+	@command -v turnserver >/dev/null && command -v ip >/dev/null || { \
+		test "$$(id -u)" = 0 || { echo "The tests of WebRTC need coturn and iproute2: apt-get install coturn iproute2 (as root)" >&2; exit 1; }; \
+		apt-get install -y --no-install-recommends coturn iproute2 || { apt-get update && apt-get install -y --no-install-recommends coturn iproute2; }; \
 	}
 
 bench: .venv/test.stamp

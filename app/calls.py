@@ -219,8 +219,9 @@ class Calls:
             loop = asyncio.get_running_loop()
             call.expiry = loop.call_later(grace_ms / 1000, lambda: self._spawn(self.end(call, EndReason.CLIENT)))
 
-    def resume(self, call: Call, plug: Plug, ready: Callable[[str], str]) -> VoiceSession:
-        """Go on with another connection, whatever became of the one before. ``ready`` is told the next resume token.
+    def resume(self, call: Call, name: str, plug: Plug, ready: Callable[[str], str]) -> VoiceSession:
+        """Go on with another connection, on a transport called ``name``, whatever became of the one before. ``ready``
+        is told the next resume token.
 
         :raises SessionError: ``session_not_active``.
         """
@@ -229,7 +230,7 @@ class Calls:
         self._held.pop(call.session_id, None)
         if call.expiry is not None:
             call.expiry.cancel()
-        call.resume_token = _new_resume_token()
+        call.resume_token, call.transport = _new_resume_token(), name
         if call.jack is not None:
             call.jack.take_over(plug, ready(call.resume_token))
         session.go_on()

@@ -57,6 +57,9 @@ def serve(
     except OSError as error:
         place = f"{settings.server.host}:{settings.server.port}"
         _refuse([f"server.port: {place} given, cannot listen there: {error.strerror}"])
+    unusable = server.unusable_addresses(settings.webrtc)
+    if unusable:
+        _refuse(unusable)
     uvloop.run(server.serve(app, listener))
 
 

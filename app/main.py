@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+import structlog
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
@@ -18,7 +19,7 @@ from app.auth import Gate
 from app.body_limit import BodyLimit
 from app.calls import Calls
 from app.edge import Edge
-from app.routes import health, page, sessions
+from app.routes import health, page, sessions, webrtc
 from app.settings import Settings
 from app.traces import Traces
 from app.transports.websocket import AudioSocket
@@ -26,6 +27,8 @@ from app.wire.messages import MAX_MESSAGE_BYTES
 from session import FrameCounts
 
 __all__ = ("create_app",)
+
+logger = structlog.get_logger("beluga.server")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -39,8 +42,10 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="Beluga Voice", version=version("beluga-voice"), lifespan=_lifespan)
     app.state.edge = edge
     app.state.traces = traces
+    app.state.webrtc = webrtc.make(edge)
     app.include_router(health.router)
     app.include_router(sessions.router)
+    app.include_router(webrtc.router)
     app.router.routes.append(WebSocketRoute("/v1/ws", AudioSocket(edge), name="audio_socket"))
     app.router.routes.extend(page.routes())
     app.add_middleware(BodyLimit, max_bytes=MAX_MESSAGE_BYTES)
@@ -48,8 +53,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.auth.allowed_origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-Match"],
+            expose_headers=["Location", "ETag", "Link"],
         )
     problems.install(app)
     return app
@@ -79,6 +85,13 @@ def _edge(settings: Settings, traces: Traces) -> Edge:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     edge: Edge = app.state.edge
+    peers = app.state.webrtc
+    if not isinstance(peers, str):
+        try:
+            await peers.start()
+        except OSError as error:  # `serve` looked before; somebody took the port since
+            logger.error("no WebRTC", reason=str(error))  # noqa: TRY400 - the reason says it all
+            app.state.webrtc = f"its network cannot be opened: {error}"
     running = asyncio.create_task(edge.run())
     try:
         yield
@@ -86,4 +99,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         running.cancel()
         await asyncio.wait([running])
         await edge.aclose()
+        if not isinstance(peers, str):
+            await peers.aclose()
         await app.state.traces.aclose()

@@ -109,7 +109,7 @@ class Metrics:
 
         def active() -> Iterator[Observation]:
             connected = Tally(call.transport for call in calls() if call.transport is not None)
-            for transport in {"websocket", *connected}:
+            for transport in {"webrtc", "websocket", *connected}:
                 yield Observation(connected[transport], {"transport": transport})
 
         def states() -> Iterator[Observation]:
@@ -124,6 +124,7 @@ class Metrics:
             yield Observation(frames.late_sent, _OUT)
 
         def dropped() -> Iterator[Observation]:
+            yield Observation(frames.dropped_received, _IN)
             yield Observation(frames.dropped_sent, _OUT)
 
         def tasks() -> Iterator[Observation]:

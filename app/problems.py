@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from app.admission import Reason, Refused
 from app.auth import Forbidden, Unauthorised
+from app.transports.webrtc.offers import NoNetwork, Refusal
 from session.errors import ErrorCode, SessionError
 
 __all__ = ("install", "problem")
@@ -49,6 +50,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Unauthorised, _unauthorised)
     app.add_exception_handler(Forbidden, _forbidden)
+    app.add_exception_handler(Refusal, _refusal)
+    app.add_exception_handler(NoNetwork, _no_network)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
@@ -65,6 +68,16 @@ async def _refused(_request: Request, error: Exception) -> JSONResponse:
     status = 429 if error.reason is Reason.RATE else 503
     headers = {"Retry-After": str(error.retry_after_s)}
     return problem(status, ErrorCode.CAPACITY, str(error), headers=headers, reason=error.reason)
+
+
+async def _refusal(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refusal)  # noqa: S101 - registered for this class
+    return problem(error.status, error.code, str(error), headers=error.headers)
+
+
+async def _no_network(request: Request, error: Exception) -> JSONResponse:
+    request.app.state.edge.metrics.refused("network")
+    return problem(503, ErrorCode.CAPACITY, str(error), headers={"Retry-After": "5"}, reason="network")
 
 
 async def _unauthorised(_request: Request, _error: Exception) -> JSONResponse:

@@ -16,10 +16,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 from app.edge import Edge
-from app.settings import Settings
+from app.settings import Settings, WebRtc
 from app.wire.messages import MAX_MESSAGE_BYTES
 
-__all__ = ("bind", "configure", "serve")
+__all__ = ("bind", "configure", "serve", "unusable_addresses")
 
 _SEND_BUFFER_BYTES = 64 * 1024
 """What the kernel keeps for a client that does not read: little, so that the server soon notices."""
@@ -49,6 +49,23 @@ def bind(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def unusable_addresses(webrtc: WebRtc) -> list[str]:
+    """A line for each address and port of the settings that WebRTC could not have just now."""
+    if not webrtc.enabled or webrtc.relay_only:
+        return []
+    port = webrtc.shared_port or 0
+    mistakes: list[str] = []
+    for address in webrtc.addresses or ["0.0.0.0"]:  # noqa: S104 - looked at, and not served
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                name = "shared_port" if port else "addresses"
+                mistakes.append(f"webrtc.{name}: {address}:{port} given, cannot listen there: {error.strerror}")
+    return mistakes
 
 
 def configure(app: FastAPI) -> uvicorn.Config:

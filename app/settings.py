@@ -31,6 +31,7 @@ __all__ = (
     "Settings",
     "SpeechPart",
     "VoicePart",
+    "WebRtc",
     "WrongSettings",
     "in_order",
     "load",
@@ -175,6 +176,48 @@ class Log(BaseModel):
     """A folder for recordings of calls, which hold what was said."""
 
 
+def _pairs(given: object) -> object:
+    """``10.0.0.5=203.0.113.7`` for those who write no JSON into their environment."""
+    if isinstance(given, str) and given.lstrip()[:1] != "{":
+        pairs = [item.partition("=") for item in given.split(",") if item.strip()]
+        return {local.strip(): public.strip() for local, _, public in pairs}
+    return given
+
+
+MaybePort = Annotated[int | None, Field(ge=1, le=65535)]
+
+
+class WebRtc(BaseModel):
+    model_config = _TABLE
+
+    enabled: bool = True
+    addresses: Annotated[list[Name], BeforeValidator(_list)] = []
+    """Of this host, to gather on; empty means all."""
+    advertised: Annotated[dict[str, Name], BeforeValidator(_pairs)] = {}
+    """What clients are told instead of a local address, behind a 1:1 NAT."""
+    port_min: MaybePort = None
+    port_max: MaybePort = None
+    """The UDP ports that sessions may take, one each."""
+    shared_port: Annotated[int | None, Field(ge=0, le=65535)] = None
+    """One UDP port for all sessions instead; 0 takes a free one."""
+    stun: Annotated[list[Name], BeforeValidator(_list)] = []
+    turn: Annotated[list[Name], BeforeValidator(_list)] = []
+    turn_secret: SecretStr | None = None
+    """coturn's ``static-auth-secret``: every session gets credentials of its own."""
+    turn_username: Name | None = None
+    turn_password: SecretStr | None = None
+    """The same for everybody, where there is no such secret."""
+    credential_ttl: Annotated[Seconds, Field(ge=60, le=604_800)] = 86_400.0
+    relay_only: bool = False
+    connect_timeout: Annotated[Seconds, Field(ge=1, le=120)] = 15.0
+    """From the answer to a path between the two."""
+    peer_timeout: Annotated[Seconds, Field(ge=1, le=30)] = 4.0
+    """A peer that answers no check for so long is gone."""
+    bits_per_s: Annotated[int, Field(ge=6_000, le=128_000)] = 32_000
+    complexity: Annotated[int, Field(ge=0, le=10)] = 5
+    """Of the Opus encoder."""
+
+
 class Settings(BaseModel):
     model_config = _TABLE | ConfigDict(arbitrary_types_allowed=True)
 
@@ -190,6 +233,7 @@ class Settings(BaseModel):
     limits: Limits = Limits()
     auth: Auth = Auth()
     log: Log = Log()
+    webrtc: WebRtc = WebRtc()
 
 
 def load(
@@ -355,7 +399,7 @@ def _shown(location: tuple[int | str, ...], value: object) -> str:
     """What was given, unless it may be a secret."""
     if location[0] == "auth" and location[1] != "allowed_origins":
         return "***"
-    if location[-1] in {"secret", "options", "fallback"}:
+    if location[-1] in {"secret", "options", "fallback", "turn_secret", "turn_password"}:
         return "***"
     if not isinstance(value, str | int | float):
         return f"a {type(value).__name__}"
@@ -368,6 +412,7 @@ def _shown(location: tuple[int | str, ...], value: object) -> str:
 def _contradictions(settings: Settings) -> Iterator[str]:
     yield from _unknown_providers(settings)
     yield from _weak_credentials(settings.auth)
+    yield from _webrtc_contradictions(settings.webrtc)
     fallback = ((f"agent.fallback.{at}", agent) for at, agent in enumerate(settings.agent.fallback))
     for path, agent in (("agent", settings.agent), *fallback):
         for name in ("url", "secret"):
@@ -413,6 +458,51 @@ def _weak_credentials(auth: Auth) -> Iterator[str]:
     for origin in auth.allowed_origins:
         if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
             yield f"auth.allowed_origins: {origin!r} given, origins such as https://example.com allowed"
+
+
+_SERVER_URL = re.compile(r"(stun|turns?):(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(\?transport=(udp|tcp))?")
+
+
+def _webrtc_contradictions(webrtc: WebRtc) -> Iterator[str]:
+    yield from _wrong_addresses(webrtc)
+    if (webrtc.port_min is None) != (webrtc.port_max is None):
+        yield "webrtc.port_min: given together with webrtc.port_max, or neither of them"
+    elif webrtc.port_min is not None and webrtc.port_max is not None:
+        if webrtc.port_min > webrtc.port_max:
+            yield f"webrtc.port_min: {webrtc.port_min} given, at most webrtc.port_max ({webrtc.port_max}) allowed"
+        if webrtc.shared_port is not None:
+            yield "webrtc.shared_port: given together with webrtc.port_min and port_max, one way allowed"
+    for name, scheme in (("stun", "stun:"), ("turn", "turn")):
+        for url in getattr(webrtc, name):
+            if not url.startswith(scheme) or not _SERVER_URL.fullmatch(url):
+                yield f"webrtc.{name}: {url!r} given, URLs such as {name}:{name}.example.com:3478 allowed"
+    if (webrtc.turn_username is None) != (webrtc.turn_password is None):
+        yield "webrtc.turn_username: given together with webrtc.turn_password, or neither of them"
+    if webrtc.turn_secret is not None and webrtc.turn_password is not None:
+        yield "webrtc.turn_secret: given together with webrtc.turn_password, one of them allowed"
+    has_credentials = webrtc.turn_secret is not None or webrtc.turn_password is not None
+    if bool(webrtc.turn) != has_credentials:
+        yield "webrtc.turn: given together with webrtc.turn_secret, or with webrtc.turn_username and turn_password"
+    if webrtc.relay_only and not webrtc.turn:
+        yield "webrtc.relay_only: true given, false allowed while webrtc.turn names no server"
+
+
+def _wrong_addresses(webrtc: WebRtc) -> Iterator[str]:
+    named = [("addresses", address) for address in webrtc.addresses]
+    named += [("advertised", address) for pair in webrtc.advertised.items() for address in pair]
+    for name, text in named:
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            yield f"webrtc.{name}: {text!r} given, IP addresses allowed"
+            continue
+        if address.is_unspecified or address.is_link_local:
+            yield f"webrtc.{name}: {text!r} given, addresses of one interface and not link-local allowed"
+    for local, public in webrtc.advertised.items():
+        if webrtc.addresses and local not in webrtc.addresses:
+            yield f"webrtc.advertised: {local!r} given, one of webrtc.addresses allowed"
+        if (":" in local) != (":" in public):
+            yield f"webrtc.advertised: {local}={public} given, addresses of one IP version allowed"
 
 
 def is_loopback(host: str) -> bool:

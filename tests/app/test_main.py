@@ -17,6 +17,8 @@ DOCUMENTED = {
     "/v1/sessions/{session_id}/interrupt",
     "/v1/sessions/{session_id}/transcript",
     "/v1/sessions/{session_id}/events",
+    "/v1/webrtc",
+    "/v1/webrtc/{session_id}",
 }
 
 

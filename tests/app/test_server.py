@@ -10,10 +10,22 @@ import psutil
 import pytest
 
 from app.main import create_app
-from app.server import bind, configure
-from app.settings import load
+from app.server import bind, configure, unusable_addresses
+from app.settings import WebRtc, load
 from tests.caller import calling, silence
 from tests.server import QUICK, serving
+
+
+def test_a_udp_port_that_is_taken_or_an_address_that_is_not_ours_is_one_line() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        (line,) = unusable_addresses(WebRtc(addresses=["127.0.0.1"], shared_port=port))
+        (other,) = unusable_addresses(WebRtc(addresses=["203.0.113.7"]))
+
+    assert line.startswith(f"webrtc.shared_port: 127.0.0.1:{port} given, cannot listen there")
+    assert other.startswith("webrtc.addresses: 203.0.113.7")
+    assert [] == unusable_addresses(WebRtc(addresses=["127.0.0.1"]))
 
 
 def test_a_listener_has_a_small_buffer_and_does_not_delay() -> None:

@@ -275,3 +275,49 @@ def test_loopback_is_known_by_its_addresses_and_names(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.com", ""])
 def test_other_hosts_are_not_loopback(host: str) -> None:
     assert not is_loopback(host)
+
+
+def webrtc(**given: object) -> dict[str, Any]:
+    return {"webrtc": given}
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (webrtc(port_min=5_000), "webrtc.port_min: given together with webrtc.port_max"),
+        (webrtc(port_min=6_000, port_max=5_000), "webrtc.port_min: 6000 given, at most webrtc.port_max (5000)"),
+        (webrtc(port_min=5_000, port_max=6_000, shared_port=7_000), "webrtc.shared_port: given together with"),
+        (webrtc(port_min=0, port_max=6_000), "webrtc.port_min: 0 given, 1 to 65535 allowed"),
+        (webrtc(stun=["turn:a:1"]), "webrtc.stun: 'turn:a:1' given"),
+        (webrtc(turn=["turn:a:1"]), "webrtc.turn: given together with webrtc.turn_secret"),
+        (webrtc(turn_secret="hush"), "webrtc.turn: given together with webrtc.turn_secret"),
+        (webrtc(turn=["turn:a"], turn_username="me"), "webrtc.turn_username: given together with"),
+        (
+            webrtc(turn=["turn:a"], turn_secret="hush", turn_username="me", turn_password="hush"),
+            "webrtc.turn_secret: given together with webrtc.turn_password",
+        ),
+        (webrtc(relay_only=True), "webrtc.relay_only: true given"),
+        (webrtc(addresses=["localhost"]), "webrtc.addresses: 'localhost' given"),
+        (webrtc(addresses=["0.0.0.0"]), "webrtc.addresses: '0.0.0.0' given"),
+        (webrtc(addresses=["10.0.0.5"], advertised={"10.0.0.6": "1.2.3.4"}), "webrtc.advertised: '10.0.0.6' given"),
+        (webrtc(advertised={"10.0.0.5": "2001:db8::1"}), "webrtc.advertised: 10.0.0.5=2001:db8::1 given"),
+    ],
+)
+def test_what_webrtc_cannot_do_is_one_line(given: dict[str, Any], line: str) -> None:
+    lines = mistakes(flags=given)
+
+    assert any(each.startswith(line) for each in lines)
+    assert "hush" not in str(lines)
+
+
+def test_webrtc_may_be_set_by_the_environment_without_json() -> None:
+    settings = load(
+        environment={
+            "BELUGA_WEBRTC__ADDRESSES": "10.0.0.5",
+            "BELUGA_WEBRTC__ADVERTISED": "10.0.0.5=203.0.113.7",
+            "BELUGA_WEBRTC__STUN": "stun:a:1,stun:b:2",
+        }
+    ).webrtc
+
+    assert {"10.0.0.5": "203.0.113.7"} == settings.advertised
+    assert ["stun:a:1", "stun:b:2"] == settings.stun

@@ -189,7 +189,7 @@ async def test_a_session_that_nobody_has_connected_to_is_initial_and_says_nothin
         made = (await http.post("/v1/sessions", json={"metadata": {"a": 1}})).json()
         url = f"/v1/sessions/{made['id']}"
 
-        assert made.keys() == {"id", "token", "expires_at", "resume_token", "ws_url", "ice_servers"}
+        assert made.keys() == {"id", "token", "expires_at", "resume_token", "ws_url", "webrtc_url", "ice_servers"}
         assert server.ws_url == made["ws_url"]
         assert "initial" == (await http.get(url)).json()["state"]
         assert [] == (await http.get(f"{url}/transcript")).json()["messages"]

@@ -1,0 +1,1 @@
+"""WebRTC's way through networks: what a peer connection gathers, advertises and demultiplexes."""
