@@ -88,9 +88,11 @@ def _counted(metrics: str, outcome: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else "")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
+    parser.add_argument("--ways", nargs="*", default=WAYS, choices=WAYS)
+    parser.add_argument("--delays-ms", nargs="*", type=int, default=DELAYS_MS, metavar="MS")
     arguments = parser.parse_args()
     callers = [caller(sentences) for sentences in (BECKETT, TWO_CITIES)]
-    rows = [measure(way, delay_ms, callers) for delay_ms in DELAYS_MS for way in WAYS]
+    rows = [measure(way, delay_ms, callers) for delay_ms in arguments.delays_ms for way in arguments.ways]
     print_table(list(rows[0]), [list(row.values()) for row in rows])
     write_json(arguments.json, {"preemptive": rows})
 

@@ -195,9 +195,7 @@ class Ear:
         whole = len(self._noisy) - len(self._noisy) % size
         try:
             frames = [self._noise.process(bytes(self._noisy[at : at + size])) for at in range(0, whole, size)]
-            clean = b"".join(frames)
-            if len(clean) != whole:
-                raise Malformed(f"gave {len(clean)} bytes for {whole}")
+            clean = _of_length(whole, b"".join(frames))
         except Exception as error:  # noqa: BLE001 -- as above
             self._trouble("noise", error)
             close_stream(self._noise)
@@ -234,6 +232,15 @@ class Ear:
         if probability >= SPEECH and self._echo is not None and self._echo.is_ours():
             return 0.0
         return probability
+
+
+def _of_length(size: int, clean: bytes) -> bytes:
+    """
+    :raises Malformed: what a noise canceller has given is more or less than it was given.
+    """
+    if len(clean) != size:
+        raise Malformed(f"gave {len(clean)} bytes for {size}")
+    return clean
 
 
 def _chance(given: float) -> float:

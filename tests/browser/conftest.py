@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(300))
 
 
-@pytest.fixture(params=["websocket"])
+@pytest.fixture(params=["websocket", "webrtc"])
 def transport(request: pytest.FixtureRequest) -> str:
     """Every way to connect that the server has."""
     return str(request.param)

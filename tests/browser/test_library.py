@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.chromium import LIMIT_S, until
-from tests.server import ServerHandle
+from tests.browser.chromium import AUDIBLE, LIMIT_S, until
+from tests.server import ServerHandle, serving
 
 STATIC = Path(__file__).parents[2] / "app" / "static"
 TYPES = (STATIC / "beluga-voice.d.ts").read_text("utf-8")
@@ -204,14 +204,25 @@ def test_what_waits_to_be_heard_is_bounded(page: Page) -> None:
     assert 10 == held_s
 
 
-def test_a_server_without_webrtc_is_called_by_websocket(page: Page) -> None:
-    name = page.evaluate("""async () => {
-        const { connect } = await import(new URL("static/beluga-voice.js", location));
-        const call = await connect({ transport: "auto" });
-        const { transport } = call;
-        await call.hangUp();
-        return transport;
-    }""")
+CALL = """async () => {
+    const { connect } = await import(new URL("static/beluga-voice.js", location));
+    const call = await connect({ transport: "auto" });
+    const { transport } = call;
+    await call.hangUp();
+    return transport;
+}"""
+
+
+def test_a_server_with_webrtc_is_called_by_it(page: Page) -> None:
+    assert "webrtc" == page.evaluate(CALL)
+
+
+def test_a_server_without_webrtc_is_called_by_websocket(browser: Browser) -> None:
+    with serving({**AUDIBLE, "BELUGA_WEBRTC__ENABLED": "false"}) as server:
+        page = browser.new_page()
+        page.goto(server.base_url)
+        name = page.evaluate(CALL)
+        page.close()
 
     assert "websocket" == name
 
