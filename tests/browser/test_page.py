@@ -27,6 +27,7 @@ def test_what_is_said_appears_and_is_answered_aloud(
         visitor.until(lambda: visitor.page.locator(".latency").count() > 0)
         # The microphone speaks from when it is opened: of the first sentence the call may hear only the end.
         visitor.until(lambda: any(_is_the_sentence(said) for said in visitor.page.locator(".said").all_inner_texts()))
+        said = visitor.page.locator(".said").first.inner_text()
         answer = visitor.page.locator(".answer").first.inner_text()
         stages = (
             visitor.page.locator(".latency").first.locator("i").evaluate_all("all => all.map(i => i.dataset.stage)")
