@@ -1,6 +1,7 @@
 """What asking the agent early saves, and what it costs: a slow webhook, with preemptive generation off and on.
 
-The callers of ``response.py`` speak to a server whose agent is a webhook that takes a while to its first word, as a
+First in the simulator, where nothing else takes time: one turn, for each verdict of the turn detector. Then live: the
+callers of ``response.py`` speak to a server whose agent is a webhook that takes a while to its first word, as a
 language model does. Saved is response time, from the last voiced sample to the first audio, as the caller hears it;
 paid is one more request for each turn that went on after its draft was asked for.
 """
@@ -25,8 +26,15 @@ from starlette.routing import Route
 from bench.lib import percentile, print_table, running_server, write_json
 from bench.recordings import BECKETT, TWO_CITIES, Caller, caller
 from bench.response import Measured, call
+from session.config import Preemptive, SessionConfig
+from session.notices import TurnDone
+from tests.sim.caller import Caller as SimulatedCaller
+from tests.sim.caller import Utterance
+from tests.sim.weather import Weather
+from tests.sim.world import World
 
 DELAYS_MS = (200, 600)
+VERDICTS = (0.95, 0.7, 0.5, 0.3)
 WAYS = ("off", "discard", "use_if_similar", "always_use")
 
 
@@ -85,12 +93,27 @@ def _counted(metrics: str, outcome: str) -> int:
     return sum(int(float(line.split()[-1])) for line in metrics.splitlines() if line.startswith(name))
 
 
+def simulated(verdict: float, agent_ms: int, *, enabled: bool) -> int | None:
+    """The response time of one turn in the simulator: 30 ms for the final transcript, 90 to the voice's first audio."""
+    weather = Weather(verdicts=(verdict,), agent_first_ms=(agent_ms,))
+    config = SessionConfig(preemptive=Preemptive(enabled=enabled), user_away_timeout=None)
+    world = World(SimulatedCaller(Utterance(1_000, "what time is it")), weather, config).start().run_until(20_000)
+    return world.notices(TurnDone)[0].latency.response_ms
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else "")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     parser.add_argument("--ways", nargs="*", default=WAYS, choices=WAYS)
     parser.add_argument("--delays-ms", nargs="*", type=int, default=DELAYS_MS, metavar="MS")
     arguments = parser.parse_args()
+    table = [
+        [verdict, agent_ms, *(simulated(verdict, agent_ms, enabled=enabled) for enabled in (False, True))]
+        for verdict in VERDICTS
+        for agent_ms in (*DELAYS_MS, 1_200)
+    ]
+    print_table(["verdict", "agent ms", "off", "use_if_similar"], table)
+    print()
     callers = [caller(sentences) for sentences in (BECKETT, TWO_CITIES)]
     rows = [measure(way, delay_ms, callers) for delay_ms in arguments.delays_ms for way in arguments.ways]
     print_table(list(rows[0]), [list(row.values()) for row in rows])
