@@ -210,7 +210,8 @@ class Engine:
     def _heard(self, event: Heard) -> None:
         if not self.active:
             return
-        begins = self._listener.hear(event, _continued(self._conversation.kept))
+        kept = self._conversation.kept
+        begins = self._listener.hear(event, None if kept is None else kept.carried_on())
         if self._listener.turn is None:
             return
         self._conversation.active_ms = self._desk.now_ms
@@ -507,8 +508,3 @@ class Engine:
 def _need_not_be_answered(reply: Reply | None) -> bool:
     """An agent may know nothing of users who are away, and refuse to hear of it: nobody misses its answer."""
     return reply is not None and reply.ask is not None and reply.ask.type == "user.away"
-
-
-def _continued(kept: UserTurn | None) -> UserTurn | None:
-    """A new turn that begins with what was said before, under the same number."""
-    return None if kept is None else UserTurn(kept.turn_id, before=kept.text, replaces=kept.replaces, told=kept.told)

@@ -71,6 +71,10 @@ class UserTurn:
     def text(self) -> str:
         return f"{self.before} {self.spoken}".strip()
 
+    def carried_on(self) -> UserTurn:
+        """A new turn that begins with what was said in this one, under the same number."""
+        return UserTurn(self.turn_id, before=self.text, replaces=self.replaces, told=self.told)
+
 
 class Listener:
     """Holds the open turn, if any. It never decides about a reply: the engine does."""
@@ -238,7 +242,7 @@ class Listener:
         """
         hearing, cut_ms = self.hearing, turn.cut_ms or 0
         told_words = len(turn.spoken.split())
-        following = _carried_on(turn) if as_the_same else UserTurn(self._desk.next_turn_id(), follows=turn.turn_id)
+        following = turn.carried_on() if as_the_same else UserTurn(self._desk.next_turn_id(), follows=turn.turn_id)
         following.understood_before, following.told_words = turn.understood, told_words
         following.spoken = " ".join(turn.understood.split()[told_words:])
         following.voiced_ms = hearing.last_voiced_ms - cut_ms
@@ -293,7 +297,3 @@ class Listener:
         turn.cut_ms = self.hearing.position_ms
         self._quiet = True
         self._finalise(turn)
-
-
-def _carried_on(turn: UserTurn) -> UserTurn:
-    return UserTurn(turn.turn_id, before=turn.text, replaces=turn.replaces, told=turn.told)

@@ -9,6 +9,8 @@ import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import settings
 
+from tests.server import ServerHandle, serving
+
 # The suite says the same today and tomorrow; HYPOTHESIS_PROFILE=explore looks for new examples, for longer.
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=2_000)
@@ -22,3 +24,16 @@ def blocking_calls_fail() -> Iterator[None]:
         # aiortc joins its decoder's thread on the loop; ours has nothing to decode and ends at once.
         blocking.functions["threading.Lock.acquire"].can_block_in("aiortc/rtcrtpreceiver.py", "__stop_decoder")
         yield
+
+
+@pytest.fixture(scope="module")
+def echo_server() -> Iterator[ServerHandle]:
+    """With real models, which take a few seconds to warm: once for a module."""
+    with serving({"BELUGA_AGENT__PROVIDER": "echo"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def demo_server() -> Iterator[ServerHandle]:
+    with serving({}) as server:
+        yield server

@@ -10,7 +10,6 @@ import random
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
 from typing import Literal, Protocol, runtime_checkable
 
@@ -35,7 +34,7 @@ from session.aio.agent_in_order import AgentInOrder
 from session.aio.attempts import Watch
 from session.aio.spans import NoSpan, NoSpans, Span, Spans
 from session.aio.speech_to_text_in_order import SpeechToTextInOrder
-from session.aio.text_to_speech_in_order import TextToSpeechInOrder
+from session.aio.text_to_speech_in_order import TextToSpeechInOrder, converted
 from session.events import (
     AgentDid,
     AgentFinished,
@@ -235,11 +234,8 @@ class Stages:
                 async with aclosing(self._speech(tts, text, options, call)) as chunks:
                     async for chunk in chunks:
                         call.first_result()
-                        words = tuple(
-                            replace(word, end_sample=word.end_sample * self._output_rate_hz // tts.rate_hz)
-                            for word in chunk.words
-                        )
-                        self._queue(job, to_output.process(chunk.pcm), words)
+                        spoken = converted(chunk, to_output)
+                        self._queue(job, spoken.pcm, spoken.words)
                 self._queue(job, to_output.process(b"", last=True))
                 self._post(SpokenWhole(job))
 

@@ -18,7 +18,7 @@ from providers.resample import Resampler
 from session.aio.attempts import PATIENCE_MS, Attempts, Members, Watch, monotonic_ms
 from session.breaker import Breaker
 
-__all__ = ("TextToSpeechInOrder",)
+__all__ = ("TextToSpeechInOrder", "converted")
 
 SLOW_MS_PER_CHARACTER = 90
 """11 characters a second, slow speech: by this what was spoken without times of words is rather less than it was."""
@@ -83,7 +83,7 @@ class TextToSpeechInOrder:
         resampler = Resampler(voice.rate_hz, self.rate_hz)
         async with aclosing(voice.synthesise(text, options)) as chunks:
             while (chunk := await attempts.in_time(anext(chunks, None))) is not None:
-                yield _converted(chunk, resampler)
+                yield converted(chunk, resampler)
         rest = resampler.process(b"", last=True)
         if rest:
             yield SpeechChunk(rest)
@@ -134,7 +134,8 @@ class _Piece:
         )
 
 
-def _converted(chunk: SpeechChunk, resampler: Resampler) -> SpeechChunk:
+def converted(chunk: SpeechChunk, resampler: Resampler) -> SpeechChunk:
+    """At the rate of ``resampler``, the times of its words too."""
     words = tuple(
         replace(word, end_sample=word.end_sample * resampler.to_hz // resampler.from_hz) for word in chunk.words
     )

@@ -54,15 +54,3 @@ def quick_server() -> Iterator[ServerHandle]:
     """Without models: every utterance is the same, every reply a tone."""
     with serving(AUDIBLE) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def echo_server() -> Iterator[ServerHandle]:
-    with serving({"BELUGA_AGENT__PROVIDER": "echo"}) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def demo_server() -> Iterator[ServerHandle]:
-    with serving({}) as server:
-        yield server

@@ -43,10 +43,6 @@ class IceAgent:
         return self._closed.is_set() or self._closing is not None
 
     @property
-    def restarting(self) -> bool:
-        return self._next is not None
-
-    @property
     def path(self) -> str | None:
         """The kinds of the two candidates in use, as `host/prflx`; `None` before there is a path."""
         pair = self._link.selected
