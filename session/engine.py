@@ -268,6 +268,7 @@ class Engine:
         reply = self._replier.reply
         if reply is None:
             return
+        reply.acted = True
         if event.action == "dtmf" and not reply.draft:
             self._desk.tell(AgentActed(reply.turn_id, event.action, event.to, event.digits))
         else:
