@@ -282,6 +282,7 @@ class SessionConfig:
     timeout: Duration = 1800.0
     auto_start: bool = False
     enable_keep_alive: bool = True
+    automatic_gain: bool = True
     keep_alive_interval: Duration = 30.0
     max_retries: int = 3
     retry_delay: Duration = 1.0
@@ -303,6 +304,7 @@ class SessionConfig:
             raise _invalid("session_id", self.session_id, "a non-empty string")
         _check_flag("auto_start", self.auto_start)
         _check_flag("enable_keep_alive", self.enable_keep_alive)
+        _check_flag("automatic_gain", self.automatic_gain)
         _check_whole("max_retries", self.max_retries, 0, 10)
         _check_duration("timeout", self.timeout, "1m", "24h")
         _check_duration("keep_alive_interval", self.keep_alive_interval, "5s", "5m")

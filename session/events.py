@@ -53,7 +53,7 @@ class Heard:
     """The next ``span_ms`` of the caller's audio, and how likely it is speech, 0 to 1.
 
     ``arrived_ms``: when its last sample arrived, on the session's clock; the verdict on it may come later.
-    ``line_echoes``: an echo of ours was taken out of the audio before.
+    ``line_echoes``: the line returns our voice, and a moment of it may still come through.
     """
 
     span_ms: int

@@ -9,12 +9,14 @@ import asyncio
 import math
 from collections.abc import Callable
 
-from providers.api import NoiseFilter, NoiseStream, VadStream, VoiceActivity
+from providers.api import NoiseFilter, VadStream, VoiceActivity
 from providers.audio import BYTES_PER_SAMPLE
 from providers.errors import Malformed
 from providers.resample import Resampler
 from providers.vad.energy import Energy
-from session.aio.echo_cancellation import EchoCancellation, close_stream
+from session.aio.echo_cancellation import Clean, EchoCancellation, close_stream
+from session.aio.loudness import Loudness
+from session.aio.noise_cancellation import NoiseCancellation
 from session.events import Heard
 
 __all__ = ("Ear",)
@@ -57,14 +59,12 @@ class Ear:
         post: Callable[[Heard], None],
         trouble: Callable[[str, Exception], None],
         echo: EchoCancellation | None = None,
+        automatic_gain: bool = False,
     ) -> None:
         self._echo = echo
-        self._clean_rate_hz = echo.rate_hz if echo else input_rate_hz
         self._stt_rate_hz = stt_rate_hz
-        self._to_noise = Resampler(self._clean_rate_hz, self._clean_rate_hz)
-        self._to_stt = Resampler(self._clean_rate_hz, stt_rate_hz)
-        self._noise: NoiseStream | None = None
-        self._noise_frame_bytes = 0
+        noisy_rate_hz = echo.rate_hz if echo else input_rate_hz
+        self._to_stt = Resampler(noisy_rate_hz, stt_rate_hz)
         self._clock_ms = clock_ms
         self._post = post
         self._trouble = trouble
@@ -77,31 +77,24 @@ class Ear:
         self._waiting_for_audio: asyncio.Future[None] | None = None
         self._there_is_room = asyncio.Event()
         self._there_is_room.set()
-        self._noisy = bytearray()
         self._windows = bytearray()
         self._heard = bytearray()
         self._feed: Callable[[bytes], None] | None = None
+        self._loudness = Loudness() if automatic_gain else None
         self._closed = False
-        if noise:
-            try:
-                self._clean_with(noise)
-            except Exception as error:  # noqa: BLE001 -- a vendor's code, and a vendor's mistakes
-                trouble("noise", error)
+        self._noise = NoiseCancellation(noise, input_rate_hz=noisy_rate_hz, trouble=trouble)
+        # Of its own for voice activity, from when that is first given something else than whoever transcribes.
+        self._voice_noise: NoiseCancellation | None = None
+        self._noise_filter, self._noisy_rate_hz = noise, noisy_rate_hz
+        self._to_stt = Resampler(self._noise.rate_hz, stt_rate_hz)
         try:
             self._detect_with(vad)
-        except Exception as error:  # noqa: BLE001 -- as above
+        except Exception as error:  # noqa: BLE001 -- a vendor's code, and a vendor's mistakes
             trouble("vad", error)
             self._detect_with(Energy())
 
-    def _clean_with(self, noise: NoiseFilter) -> None:
-        rate_hz, frame_bytes = noise.rate_hz, noise.frame_samples * BYTES_PER_SAMPLE
-        to_noise, to_stt = Resampler(self._clean_rate_hz, rate_hz), Resampler(rate_hz, self._stt_rate_hz)
-        self._noise = noise.open()
-        self._noise_frame_bytes, self._clean_rate_hz = frame_bytes, rate_hz
-        self._to_noise, self._to_stt = to_noise, to_stt
-
     def _detect_with(self, vad: VoiceActivity) -> None:
-        self._to_vad = Resampler(self._clean_rate_hz, vad.rate_hz)
+        self._to_vad = Resampler(self._noise.rate_hz, vad.rate_hz)
         self._window_bytes = vad.window_samples * BYTES_PER_SAMPLE
         self._window_ms = vad.window_samples * 1000 // vad.rate_hz
         self._windows.clear()
@@ -138,7 +131,7 @@ class Ear:
         self._feed = feed
         if back_ms is not None:
             feed(self._around_a_cut)
-        feed(bytes(self._heard))
+        feed(self._evened(bytes(self._heard), begins=True))
 
     def cut_off(self) -> None:
         """Whoever is fed hears a little silence and then no more: a word that just breaks off is guessed at. All is
@@ -168,11 +161,12 @@ class Ear:
             pcm, arrived_ms = bytes(self._pending[:whole]), self._arrived_ms
             del self._pending[:whole]
             self._there_is_room.set()
-            clean = memoryview(self._clean(pcm, arrived_ms))
+            clean = self._clean(pcm, arrived_ms)
             # A window at a time, however much came at once: where speech begins, what was heard is what led up to it.
-            step_bytes = _bytes(self._window_ms, self._clean_rate_hz)
-            for at in range(0, len(clean), step_bytes):
-                await self._listen(bytes(clean[at : at + step_bytes]), arrived_ms)
+            step_bytes = _bytes(self._window_ms, self._noise.rate_hz)
+            for at in range(0, max(len(clean.speech), len(clean.voice)), step_bytes):
+                part = slice(at, at + step_bytes)
+                await self._listen(Clean(clean.speech[part], clean.voice[part]), arrived_ms)
 
     def close(self) -> None:
         self._closed = True
@@ -181,37 +175,31 @@ class Ear:
         close_stream(self._vad)
         if self._echo:
             self._echo.close()
-        if self._noise:
-            close_stream(self._noise)
+        self._noise.close()
+        if self._voice_noise:
+            self._voice_noise.close()
 
-    def _clean(self, pcm: bytes, arrived_ms: int) -> bytes:
-        if self._echo:
-            pcm = self._echo.clean(pcm, arrived_ms)
-        pcm = self._to_noise.process(pcm)
-        if self._noise is None:
-            return pcm
-        self._noisy += pcm
-        size = self._noise_frame_bytes
-        whole = len(self._noisy) - len(self._noisy) % size
-        try:
-            frames = [self._noise.process(bytes(self._noisy[at : at + size])) for at in range(0, whole, size)]
-            clean = _of_length(whole, b"".join(frames))
-        except Exception as error:  # noqa: BLE001 -- as above
-            self._trouble("noise", error)
-            close_stream(self._noise)
-            self._noise = None
-            clean, whole = bytes(self._noisy), len(self._noisy)
-        del self._noisy[:whole]
-        return clean
+    def _clean(self, pcm: bytes, arrived_ms: int) -> Clean:
+        noisy = self._echo.clean(pcm, arrived_ms) if self._echo else Clean(pcm, pcm)
+        speech = self._noise.clean(noisy.speech)
+        if noisy.speech == noisy.voice:
+            return Clean(speech, speech)
+        if self._voice_noise is None:
+            noise, rate_hz = self._noise_filter, self._noisy_rate_hz
+            self._voice_noise = NoiseCancellation(noise, input_rate_hz=rate_hz, trouble=self._trouble)
+        return Clean(speech, self._voice_noise.clean(noisy.voice))
 
-    async def _listen(self, clean: bytes, arrived_ms: int) -> None:
-        self._hear(self._to_stt.process(clean))
-        self._windows += self._to_vad.process(clean)
+    async def _listen(self, clean: Clean, arrived_ms: int) -> None:
+        self._hear(self._to_stt.process(clean.speech))
+        self._windows += self._to_vad.process(clean.voice)
         while len(self._windows) >= self._window_bytes:
             window = bytes(self._windows[: self._window_bytes])
             del self._windows[: self._window_bytes]
             echoes = self._echo is not None and self._echo.line_echoes
-            self._post(Heard(self._window_ms, await self._detect(window), arrived_ms, echoes))
+            probability = await self._detect(window)
+            if self._loudness:
+                self._loudness.hear(clean.speech, probability)
+            self._post(Heard(self._window_ms, probability, arrived_ms, echoes))
 
     def _hear(self, pcm: bytes) -> None:
         self._heard += pcm
@@ -219,7 +207,10 @@ class Ear:
         if len(self._heard) > limit:
             del self._heard[:-limit]
         if self._feed:
-            self._feed(pcm)
+            self._feed(self._evened(pcm))
+
+    def _evened(self, pcm: bytes, *, begins: bool = False) -> bytes:
+        return self._loudness.even(pcm, begins=begins) if self._loudness and pcm else pcm
 
     async def _detect(self, window: bytes) -> float:
         try:
@@ -232,15 +223,6 @@ class Ear:
         if probability >= SPEECH and self._echo is not None and self._echo.is_ours():
             return 0.0
         return probability
-
-
-def _of_length(size: int, clean: bytes) -> bytes:
-    """
-    :raises Malformed: what a noise canceller has given is more or less than it was given.
-    """
-    if len(clean) != size:
-        raise Malformed(f"gave {len(clean)} bytes for {size}")
-    return clean
 
 
 def _chance(given: float) -> float:

@@ -83,6 +83,7 @@ class Parts:
     agent: Agent | None
     transport: Transport
     input_rate_hz: int
+    automatic_gain: bool = True
     language: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
     frames: FrameCounts = field(default_factory=FrameCounts)
@@ -130,6 +131,7 @@ class Runner:
             post=self.post,
             trouble=self._trouble,
             echo=echo,
+            automatic_gain=parts.automatic_gain,
         )
         self._pings: set[asyncio.Task[None]] = set()  # at most as many as may be missed
         self._ear_task = asyncio.create_task(self._ear.run())

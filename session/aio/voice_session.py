@@ -89,6 +89,7 @@ class VoiceSession:
             agent=as_agent(agent),
             transport=self._output if transport is None else transport,
             input_rate_hz=input_rate_hz,
+            automatic_gain=config.automatic_gain,
             language=language,
             metadata=dict(metadata or {}),
             frames=frames,

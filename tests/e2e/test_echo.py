@@ -8,18 +8,11 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from providers.agent.demo import STORY
-from providers.api import SpeechOptions
-from providers.echo.aec3 import Aec3
-from providers.resample import Resampler
-from providers.tts.piper import Piper
-from providers.vad.silero import Silero
-from session.aio.ear import Ear
-from session.aio.echo_cancellation import EchoCancellation
-from session.events import Heard
+from providers.stt.moonshine import Moonshine
+from tests.e2e.at_the_ear import a_story, overhear, recognised
 from tests.e2e.line import Line, on_the_line
 from tests.e2e.speakerphone import Speakerphone
-from tests.recordings import TWO_CITIES
+from tests.recordings import TWO_CITIES, silence, word_error_rate
 from tests.server import ServerHandle
 
 pytestmark = pytest.mark.timeout(180)
@@ -30,68 +23,45 @@ BREAKS_IN = (np.frombuffer(QUIET, "<i2").astype(np.int32) * 3).clip(-32_768, 32_
 as people speak into a microphone; the recording is 10 dB fainter."""
 
 
+PAUSES_AFTER_MS = 200
+"""So much voice pauses a reply."""
+
+
 # --- at the ear, as fast as it goes -------------------------------------------------------------------------------
-
-
-async def a_story(duration_ms: int) -> bytes:
-    """Of the demo's, by the demo's voice, at 16 kHz."""
-    piper, pcm = Piper(), b""
-    await piper.warm_up()
-    converted = Resampler(piper.rate_hz, 16_000)
-    for sentence in STORY:
-        async for chunk in piper.synthesise(sentence, SpeechOptions()):
-            pcm += converted.process(chunk.pcm)
-        if len(pcm) >= duration_ms * 32:
-            break
-    await piper.aclose()
-    return pcm[: duration_ms * 32]
-
-
-async def heard_in(story: bytes, phone: Speakerphone) -> list[Heard]:
-    """The windows of a caller who only listens."""
-    silero, aec3 = Silero(), Aec3()
-    await silero.warm_up()
-    heard: list[Heard] = []
-    now_ms, done = 10_000, asyncio.Event()
-
-    def hear(window: Heard) -> None:
-        heard.append(window)
-        if len(heard) == len(story) // 1_024 - 2:
-            done.set()
-
-    def fail(_part: str, error: Exception) -> None:
-        raise error
-
-    echo = EchoCancellation(aec3, input_rate_hz=16_000, output_rate_hz=16_000, trouble=fail)
-    rates = {"input_rate_hz": 16_000, "stt_rate_hz": 16_000}
-    ear = Ear(vad=silero, noise=None, clock_ms=lambda: now_ms, post=hear, trouble=fail, echo=echo, **rates)
-    running = asyncio.create_task(ear.run())
-    for at in range(0, len(story), 640):
-        frame = story[at : at + 640]
-        echo.sent(frame, now_ms)
-        phone.plays(frame)
-        now_ms += 20
-        await ear.push(phone.returned(640))
-        await asyncio.sleep(0)
-    await asyncio.wait_for(done.wait(), 30)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    ear.close()
-    await silero.aclose()
-    await aec3.aclose()
-    return heard
 
 
 async def test_an_echo_of_any_loudness_and_delay_is_no_voice() -> None:
     story = await a_story(12_000)
-    voiced = {}
     for delay_ms, below_db in ((60, 10.0), (200, 18.0), (400, 10.0)):
-        heard = await heard_in(story, Speakerphone(delay_ms=delay_ms, below_db=below_db))
-        voiced[delay_ms, below_db] = sum(window.probability > 0.5 for window in heard)
+        overheard = await overhear(story, Speakerphone(delay_ms=delay_ms, below_db=below_db))
 
-        assert heard[-1].line_echoes
+        assert any(window.line_echoes for window in overheard.windows)
+        assert overheard.longest_voice_ms() < PAUSES_AFTER_MS
 
-    assert {(60, 10.0): 0, (200, 18.0): 0, (400, 10.0): 0} == voiced
+
+async def test_an_echo_that_becomes_louder_and_later_interrupts_nobody() -> None:
+    phones = ((200, 16.0), (200, 10.0), (260, 10.0), (60, 18.0))
+    story = await a_story(40_000)
+    overheard = await overhear(story, *(Speakerphone(delay_ms=late, below_db=below) for late, below in phones))
+
+    assert overheard.longest_voice_ms() < PAUSES_AFTER_MS
+
+
+async def test_a_caller_over_an_echo_is_heard_at_once_and_understood_as_without_it() -> None:
+    listens_ms = 8_000
+    caller = silence(listens_ms) + BREAKS_IN
+    story = await a_story(len(caller) // 32 + 400)
+    over = await overhear(story, Speakerphone(delay_ms=200, below_db=10.0), caller=caller)
+    stt = Moonshine()
+    await stt.warm_up()
+    alone, heard = [await recognised(stt, pcm) for pcm in (BREAKS_IN, over.speech[listens_ms * 32 :])]
+    await stt.aclose()
+    spoken = " ".join(phrase.text for phrase in TWO_CITIES.phrases[:3])
+    voiced = [at for at, window in enumerate(over.windows) if window.probability > 0.5]
+
+    assert voiced[0] * 32 >= listens_ms
+    assert (voiced[PAUSES_AFTER_MS // 32] + 1) * 32 < listens_ms + 100 + 500
+    assert word_error_rate(spoken, heard) <= max(0.1, 1.5 * word_error_rate(spoken, alone))
 
 
 # --- in calls, as long as they take -------------------------------------------------------------------------------

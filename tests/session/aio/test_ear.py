@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from providers.errors import Malformed, Rejected, Unreachable
-from providers.fakes import FakeEcho, FakeNoise, FakeVad
+from providers.fakes import FakeEcho, FakeEchoStream, FakeNoise, FakeVad
 from session.aio.ear import AROUND_A_CUT_MS, BACKLOG_MS, KEPT_MS, PRE_ROLL_MS, Ear
 from session.aio.echo_cancellation import EchoCancellation
 from session.events import Heard
+from tests.recordings import TWO_CITIES
 from tests.session.aio.stage import RATE_HZ, silence, soon, speech
 
 
@@ -301,22 +302,40 @@ def an_echo_cancellation(canceller: FakeEcho) -> EchoCancellation:
     return EchoCancellation(canceller, input_rate_hz=RATE_HZ, output_rate_hz=RATE_HZ, trouble=lambda *_: None)
 
 
-async def test_our_own_voice_is_gone_before_anybody_hears_the_audio() -> None:
+async def test_our_own_voice_is_no_voice() -> None:
     canceller, noise = FakeEcho(), FakeNoise()
     echo = an_echo_cancellation(canceller)
     async with a_rig(echo=echo, noise=noise) as rig:
-        rig.ear.feed_to(rig.feed, again=False)
-        said = speech(1_280)
-        for at_ms in range(0, 1_280, 20):
+        said = TWO_CITIES.pcm(from_ms=1_200, to_ms=3_760)
+        for at_ms in range(0, 2_560, 20):
             echo.sent(said[32 * at_ms : 32 * (at_ms + 20)], 1_000 + at_ms)
-        for at_ms in range(0, 1_280, 32):
+        for at_ms in range(0, 2_560, 32):
             rig.now_ms += 32
             await rig.ear.push(said[32 * at_ms : 32 * (at_ms + 32)])
-        await rig.until_heard_ms(1_248)
+        await rig.until_heard_ms(2_528)
 
-    assert bytes(20_000) == rig.fed[-20_000:]
+    assert {0.0} == {heard.probability for heard in rig.heard[2:]}
     assert Heard(32, 0.0, rig.now_ms, line_echoes=True) == rig.heard[-1]
     assert {True} == {stream.closed for stream in canceller.streams}
+
+
+async def test_whoever_transcribes_is_not_given_what_the_canceller_has_silenced() -> None:
+    class Deaf(FakeEchoStream):
+        def process(self, frame: bytes) -> bytes:
+            return bytes(len(frame))
+
+    canceller = FakeEcho()
+    canceller.open = lambda: Deaf(canceller)  # type: ignore[method-assign] # as one that takes a caller for an echo
+    echo = an_echo_cancellation(canceller)
+    async with a_rig(echo=echo, noise=FakeNoise()) as rig:
+        rig.ear.feed_to(rig.feed, again=False)
+        echo.sent(silence(20), 1_000)
+        rig.now_ms += 320
+        await rig.ear.push(speech(320))
+        await rig.until_heard_ms(320)
+
+    assert speech(320) == rig.fed
+    assert {0.0} == {heard.probability for heard in rig.heard[1:]}
 
 
 # --- noise ------------------------------------------------------------------------------------------------------

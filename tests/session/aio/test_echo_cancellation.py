@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from array import array
+
 import pytest
 
+from providers.audio import level_dbfs
 from providers.errors import Malformed
 from providers.fakes import FakeEcho, FakeEchoStream
 from session.aio.echo_cancellation import GAP_MS, SLACK_MS, TAIL_MS, WATCHED_MS, EchoCancellation
+from tests.recordings import BECKETT, TWO_CITIES
 from tests.session.aio.stage import silence, speech
 
 MS_BYTES = 32
+QUIET = TWO_CITIES.pcm(from_ms=1_200, to_ms=9_200)
+OURS = array("h", [max(-16_000, min(16_000, 4 * sample)) for sample in array("h", QUIET)]).tobytes()
+"""A voice that is no caller's, as loud as ours."""
 AT_MS = 5_000
 """When the first of our voice is due, and the caller's audio begins."""
 
@@ -32,6 +39,18 @@ class DelayedStream(FakeEchoStream):
         both = self._held_back + super().process(frame)
         self._held_back = both[-20:]
         return both[:-20]
+
+
+class Deaf(FakeEcho):
+    """Takes all for an echo."""
+
+    def open(self) -> FakeEchoStream:
+        return DeafStream(self)
+
+
+class DeafStream(FakeEchoStream):
+    def process(self, frame: bytes) -> bytes:
+        return bytes(len(super().process(frame)))
 
 
 class Line:
@@ -57,7 +76,16 @@ class Line:
         before, size = len(self.clean), 20 * MS_BYTES
         for at in range(0, len(pcm), size):
             self.now_ms += 20
-            self.clean += self.echo.clean(pcm[at : at + size], self.now_ms + late_ms)
+            self.clean += self.echo.clean(pcm[at : at + size], self.now_ms + late_ms).voice
+        return bytes(self.clean[before:])
+
+    def says(self, played: bytes, heard: bytes) -> bytes:
+        """Both from now on."""
+        before = len(self.clean)
+        for at in range(0, len(played), 20 * MS_BYTES):
+            frame = slice(at, at + 20 * MS_BYTES)
+            self.plays(played[frame], self.now_ms)
+            self.hears(heard[frame])
         return bytes(self.clean[before:])
 
     @property
@@ -65,6 +93,11 @@ class Line:
         """How much later each frame was heard than its reference was played, by the number that both begin with."""
         pairs = zip(self.canceller.played, self.canceller.heard, strict=True)
         return {(number(heard) - number(played)) * 10 for played, heard in pairs if number(played)}
+
+
+def added(first: bytes, second: bytes, factor: int = 1) -> bytes:
+    both = zip(array("h", first), array("h", second), strict=True)
+    return array("h", [max(-32_768, min(32_767, one + factor * other)) for one, other in both]).tobytes()
 
 
 def counted(duration_ms: int, first: int = 1) -> bytes:
@@ -84,13 +117,47 @@ def test_each_frame_comes_with_what_was_played_at_its_time() -> None:
     assert {0} == line.delays_ms
 
 
-def test_an_echo_is_taken_away_and_the_caller_is_heard() -> None:
+def test_an_echo_is_no_voice_and_the_line_is_known_to_echo() -> None:
     line = Line()
-    line.plays(speech(600))
-    line.hears(speech(600))
+    line.plays(OURS[: 2_000 * MS_BYTES])
+    line.hears(OURS[: 2_000 * MS_BYTES])
 
-    assert bytes(590 * MS_BYTES) == line.clean[10 * MS_BYTES :]
+    assert bytes(1_990 * MS_BYTES) == line.clean[10 * MS_BYTES :]
     assert line.echo.line_echoes
+
+
+def test_once_the_way_of_an_echo_is_known_it_is_subtracted_for_voice_activity_too() -> None:
+    line = Line(Deaf())
+    line.says(OURS, OURS)
+    faint = BECKETT.pcm(from_ms=300, to_ms=1_200)
+    caller = added(faint, faint, 2)
+    heard = line.says(OURS[: len(caller)], added(OURS[: len(caller)], caller))
+
+    assert not line.echo.line_echoes
+    assert level_dbfs(added(heard, caller, -1)) < level_dbfs(caller) - 6
+
+
+def test_an_echo_that_comes_through_all_the_same_is_ours_and_then_the_canceller_is_asked_again() -> None:
+    line = Line(Deaf())
+    line.says(OURS, OURS)
+    louder = added(OURS, OURS)
+    ours = []
+    for at in range(0, 2_000 * MS_BYTES, 40 * MS_BYTES):
+        line.says(OURS[at : at + 40 * MS_BYTES], louder[at : at + 40 * MS_BYTES])
+        ours.append(line.echo.is_ours())
+
+    assert any(ours)
+    assert line.echo.line_echoes
+
+
+def test_what_a_canceller_takes_of_a_caller_is_there_for_whoever_transcribes() -> None:
+    line = Line(Deaf())
+    line.plays(silence(1_000))
+    caller = BECKETT.pcm(from_ms=300, to_ms=1_200)
+    cleans = [line.echo.clean(caller[at : at + 640], AT_MS + at // 32 + 20) for at in range(0, len(caller), 640)]
+
+    assert caller == b"".join(clean.speech for clean in cleans)
+    assert not any(b"".join(clean.voice for clean in cleans[1:]))
 
 
 def test_while_nothing_was_played_the_canceller_is_not_even_opened() -> None:
@@ -132,7 +199,7 @@ def test_between_rest_and_work_no_sample_is_lost_and_none_jumps() -> None:
 
 def test_on_a_line_that_returns_nothing_the_audio_stays_as_it_is() -> None:
     line = Line()
-    line.plays(speech(2_200))
+    line.plays(OURS[: 2_200 * MS_BYTES])
     line.hears(silence(1_600))
     caller = speech(320)
 
@@ -195,7 +262,7 @@ def test_audio_that_goes_on_after_a_pause_finds_its_reference_at_once() -> None:
 
 def test_a_caller_at_another_rate_is_converted() -> None:
     line = Line(input_rate_hz=8_000)
-    clean = b"".join(line.echo.clean(speech(20, 8_000), AT_MS + 20 * number) for number in range(10))
+    clean = b"".join(line.echo.clean(speech(20, 8_000), AT_MS + 20 * number).voice for number in range(10))
 
     assert 16_000 == line.echo.rate_hz
     assert 190 * MS_BYTES <= len(clean) <= 200 * MS_BYTES
