@@ -27,7 +27,8 @@ from session.states import TRANSITIONS
 from tests.server import QUICK
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "bench/README.md"]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *PAGES, ROOT / "bench/README.md"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REFERENCE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 DESIGN = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
@@ -213,5 +214,7 @@ def test_the_tests_that_the_pains_name_exist(named: str) -> None:
 def test_every_pain_names_a_test() -> None:
     rows = [line for line in PAINS.splitlines() if re.match(r"\| \d+\. ", line)]
 
-    assert ["1", "2", "3", "8", "9", "10", "11", "12", "13", "14"] == [line[2:].split(".")[0] for line in rows]
+    told = ["1", "2", "3", "7", "8", "9", "10", "11", "12", "13", "14", "17", "18"]
+
+    assert told == [line[2:].split(".")[0] for line in rows]
     assert [] == [line for line in rows if "`tests/" not in line]

@@ -170,6 +170,12 @@ class Runner:
     def report_played(self, played_ms: int) -> None:
         self._mouth.report(played_ms)
 
+    def mark_reached(self, number: int) -> None:
+        self._mouth.reached(number)
+
+    def room_changed(self, *, has_room: bool) -> None:
+        self._mouth.room(has_room=has_room)
+
     # --- the loop -----------------------------------------------------------------------------------------------
 
     def _carry_out(self, commands: list[Command]) -> None:

@@ -121,9 +121,10 @@ class Respond:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The gateway says that something of ours went wrong."""
+    """The gateway says that something of ours went wrong; with ``retry_after_ms``, that we were too fast."""
 
     message: str
+    retry_after_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +140,14 @@ Event = Started | Audio | Digit | MarkReached | Cleared | FlowChanged | Respond 
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """20 ms, or what is left of a reply."""
+    """``Abilities.packet_ms`` of it, or what is left of a reply."""
 
     pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """To be told of when what was spoken so far has been played."""
+    """To be told of when what was spoken so far has been played. ``name`` has no spaces."""
 
     name: str
 
@@ -200,14 +201,18 @@ class Abilities:
 class Codec(Protocol):
     name: ClassVar[str]
     abilities: Abilities
+    """Settled once the call has started: some gateways tell then what they can do."""
     subprotocols: ClassVar[tuple[str, ...]]
     """Of the WebSocket, the best first; empty where the gateway has none."""
 
     def decode(self, message: Message) -> list[Event]:
         """What the gateway has said, in order. What its protocol has and nobody here needs gives no event.
 
-        :raises WireError:
+        :raises WireError: as if the message had never come: one can go on with the next.
         """
 
     def encode(self, command: Command) -> list[Message]:
-        """The messages that ask for ``command``, in order. Needs a call that has ``Started``."""
+        """The messages that ask for ``command``, in order.
+
+        :raises RuntimeError: if the call has not ``Started``.
+        """
