@@ -158,10 +158,18 @@ class Calls:
         call.expiry = loop.call_later(self._connect_within_s, self._forget, call, EndReason.TIMEOUT)
         return call
 
-    async def connect(
-        self, call: Call, name: str, transport: Transport, *, input_rate_hz: int, listener: Listener
+    async def connect(  # noqa: PLR0913 - what a connection brings, by name
+        self,
+        call: Call,
+        name: str,
+        transport: Transport,
+        *,
+        input_rate_hz: int,
+        listener: Listener,
+        echo_cancelled: bool = False,
     ) -> VoiceSession:
         """Start the session of ``call`` on a transport called ``name``. ``listener`` hears its notices first.
+        ``echo_cancelled``: the caller's side does that, and it is not done again.
 
         :raises SessionError: ``session_already_active`` when somebody else has connected.
         """
@@ -177,7 +185,7 @@ class Calls:
             tts=parts.tts,
             vad=parts.vad,
             turn_detector=parts.turn,
-            echo_cancellation=parts.echo,
+            echo_cancellation=None if echo_cancelled else parts.echo,
             noise_cancellation=parts.noise,
             agent=call.agent or parts.agent,
             transport=transport,

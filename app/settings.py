@@ -19,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from app.session_settings import read_session
 from app.setting_types import TABLE, Name, Seconds
 from app.telephony_settings import SECRETS, Telephony, telephony_contradictions
+from app.transports.ice.servers import parse_server_url
 from providers.registry import KINDS, Kind, names
 from session.config import SessionConfig
 
@@ -200,6 +201,8 @@ class WebRtc(BaseModel):
     bits_per_s: Annotated[int, Field(ge=6_000, le=128_000)] = 32_000
     complexity: Annotated[int, Field(ge=0, le=10)] = 5
     """Of the Opus encoder."""
+    echo_cancellation: bool = False
+    """Whether ``echo`` is for these callers too: browsers cancel the echo themselves."""
 
 
 class Settings(BaseModel):
@@ -452,9 +455,6 @@ def _weak_credentials(auth: Auth) -> Iterator[str]:
             yield f"auth.allowed_origins: {origin!r} given, origins such as https://example.com allowed"
 
 
-_SERVER_URL = re.compile(r"(stun|turns?):(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(\?transport=(udp|tcp))?")
-
-
 def _webrtc_contradictions(webrtc: WebRtc) -> Iterator[str]:
     yield from _wrong_addresses(webrtc)
     if (webrtc.port_min is None) != (webrtc.port_max is None):
@@ -464,9 +464,13 @@ def _webrtc_contradictions(webrtc: WebRtc) -> Iterator[str]:
             yield f"webrtc.port_min: {webrtc.port_min} given, at most webrtc.port_max ({webrtc.port_max}) allowed"
         if webrtc.shared_port is not None:
             yield "webrtc.shared_port: given together with webrtc.port_min and port_max, one way allowed"
-    for name, scheme in (("stun", "stun:"), ("turn", "turn")):
+    for name in ("stun", "turn"):
         for url in getattr(webrtc, name):
-            if not url.startswith(scheme) or not _SERVER_URL.fullmatch(url):
+            try:
+                fits = parse_server_url(url).scheme.startswith(name)
+            except ValueError:
+                fits = False
+            if not fits:
                 yield f"webrtc.{name}: {url!r} given, URLs such as {name}:{name}.example.com:3478 allowed"
     if (webrtc.turn_username is None) != (webrtc.turn_password is None):
         yield "webrtc.turn_username: given together with webrtc.turn_password, or neither of them"

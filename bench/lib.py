@@ -36,12 +36,11 @@ class Server:
 
 
 @contextmanager
-def running_server(**settings: str) -> Iterator[Server]:
+def running_server(code: str = "from app.cli import main; main()", **settings: str) -> Iterator[Server]:
     """A server process with these settings (``stt__provider="fixed"``), ready for calls; ended afterwards."""
     port = free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("BELUGA_")}
     chosen = {f"BELUGA_{name.upper()}": value for name, value in settings.items()}
-    code = "from app.cli import main; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "serve", "--port", str(port)],
         cwd=ROOT,

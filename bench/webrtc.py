@@ -1,5 +1,5 @@
-"""What a call over WebRTC costs, against as many peers of aiortc alone that send back what they hear; and how soon it
-stands.
+"""What a call over WebRTC costs, against as many peers of aiortc alone that send back what they hear; how soon it
+stands, and how long the server holds the audio.
 
 Each has a process of its own. The callers are the same: a tone in Opus, encoded beforehand, and an ear that looks at
 nothing. The server has no model but an energy detector, and an agent that says a tone for half of the time.
@@ -13,6 +13,7 @@ import json
 import logging
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import psutil
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from av.packet import Packet
@@ -33,6 +35,7 @@ SETTLE_S = 3.0
 LIGHT = {
     "stt__provider": "fixed",
     "tts__provider": "tone",
+    "tts__options": '{"duration_ms": 2000}',
     "vad__provider": "energy",
     "echo__provider": "none",
     "noise__provider": "none",
@@ -73,10 +76,11 @@ class _Back(MediaStreamTrack):
 
 
 def hum() -> list[bytes]:
-    """A second that is loud for its first half."""
+    """Four seconds: one that is loud, and three in which the agent answers for two."""
     encoder = OpusEncoder(48_000, complexity=0)
-    loud, silent = (b"\x00\x20\x00\xe0" * 480), bytes(1_920)
-    return [encoder.encode(loud if at < 25 else silent) for at in range(50)]
+    wave = 8_000 * np.sin(2 * np.pi * 300 * np.arange(960) / 48_000)
+    loud, silent = wave.astype("<i2").tobytes(), bytes(1_920)
+    return [encoder.encode(loud if at < 50 else silent) for at in range(200)]
 
 
 async def call(http: httpx.AsyncClient, packets: list[bytes]) -> tuple[RTCPeerConnection, float]:
@@ -110,6 +114,20 @@ async def load(base_url: str, callers: int, pid: int, seconds: float) -> dict[st
         "cpu_percent_per_call": 100 * cpu / callers,
         "join_p50_ms": percentile(joins, 50),
         "join_max_ms": percentile(joins, 100),
+    }
+
+
+def delays(callers: int, seconds: float) -> dict[str, dict[str, float]]:
+    """By another server of the same settings, since clocks cost time too."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "delays.json")
+        code = f"from bench.webrtc_delay import main; main({str(path)!r})"
+        with running_server(code, **LIGHT, limits__max_sessions=str(callers + 5)) as server:
+            asyncio.run(load(f"http://127.0.0.1:{server.port}", callers, server.pid, seconds))
+        held: dict[str, list[float]] = json.loads(path.read_text("utf-8"))
+    return {
+        name: {"n": len(all_ms), **{f"p{percent}": percentile(all_ms, percent) for percent in (50, 95, 100)}}
+        for name, all_ms in held.items()
     }
 
 
@@ -172,9 +190,12 @@ def main() -> None:
     with running_server(**LIGHT, limits__max_sessions=str(given.callers + 5)) as server:
         base_url = f"http://127.0.0.1:{server.port}"
         ours = asyncio.run(load(base_url, given.callers, server.pid, given.seconds))
+    held = delays(given.callers, given.seconds)
     results = {"aiortc alone": bare, "beluga-voice": ours}
     print_table(("", *bare), [(name, *figures.values()) for name, figures in results.items()])
-    write_json(given.json, json.loads(json.dumps(results)))
+    print()
+    print_table(("held, ms", *held["in"]), [(name, *figures.values()) for name, figures in held.items()])
+    write_json(given.json, {**results, "held_ms": held})
 
 
 if __name__ == "__main__":

@@ -268,6 +268,7 @@ class Engine:
         reply = self._replier.reply
         if reply is None:
             return
+        reply.acted = True
         if event.action == "dtmf" and not reply.draft:
             self._desk.tell(AgentActed(reply.turn_id, event.action, event.to, event.digits))
         else:
@@ -430,6 +431,8 @@ class Engine:
         self._replier.ask(reply, ask)
 
     def _reply_is_over(self) -> None:
+        # Paused when its last words were on the way: a listener who was told so must not wait for ever.
+        self._floor.let_out()
         reply = self._conversation.close_reply(interrupted=False)
         if reply is None:
             return

@@ -83,6 +83,12 @@ class Floor:
         self._replier.release()
         reply.hold_is_spent = hold_is_spent
 
+    def let_out(self) -> None:
+        """The reply is heard to its end: whoever was told of a pause is told that it is none."""
+        reply = self._replier.reply
+        if reply is not None and reply.paused_told:
+            self.resume()
+
     def _may_be_theirs(self, turn: UserTurn) -> bool:
         """Where the line returns our own voice, a sound is theirs once there are words in it that are not ours."""
         return bool(turn.spoken) or not self._listener.echo.line_echoes

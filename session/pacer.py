@@ -47,6 +47,7 @@ class Pacer:
         self._queue = bytearray()
         self._due_ms = 0
         self._dry = True
+        self._unfilled_since_ms: int | None = None
         self._on_the_way: deque[tuple[int, int]] = deque()  # (when it has been played, samples sent up to there)
         self._heard_samples = 0
         self._reported_samples: int | None = None
@@ -93,7 +94,7 @@ class Pacer:
         self.playing = False
         self._queue.clear()
         self._on_the_way.clear()
-        self._dry = True
+        self._dry, self._unfilled_since_ms = True, None
         self._due_ms = 0
         self.sent_samples = self._heard_samples = 0
         self._reported_samples = self._held_ms = None
@@ -165,6 +166,13 @@ class Pacer:
         """The frames that are due by now. A last frame that is not full is filled up with silence."""
         frames: list[bytes] = []
         while self.playing and self._queue:
+            full = len(self._queue) >= self._frame_bytes
+            if self._dry and not full:
+                # Where sound begins, the rest of a frame is on its way mostly: silence in its place would be a click.
+                self._unfilled_since_ms = now_ms if self._unfilled_since_ms is None else self._unfilled_since_ms
+                if now_ms < self._unfilled_since_ms + FRAME_MS:
+                    break
+            self._unfilled_since_ms = None
             if now_ms > self._due_ms:
                 # The listener ran dry: what follows is heard that much later, and nothing is sent in a burst.
                 if not self._dry:
@@ -172,7 +180,6 @@ class Pacer:
                 self._due_ms = now_ms
             self._dry = False
             # A frame that is not full waits for the rest as long as there is another tick before it must be heard.
-            full = len(self._queue) >= self._frame_bytes
             if self._due_ms - (self._lead_ms if full else FRAME_MS) > now_ms:
                 break
             frame = bytes(self._queue[: self._frame_bytes])

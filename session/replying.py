@@ -30,8 +30,9 @@ STALLED_MS = 3_000
 @dataclass(slots=True)
 class Reply:
     """``user_turn``: a turn of the user's waits for this answer. ``draft``: nobody knows of it, and nobody hears it.
-    ``asked_ms``, ``saying_since_ms``, ``said_ms`` and ``heard_since_ms`` are marks on the clock. ``error``: what the
-    client was told last of it. ``excuses``: of an apology, the error that it is for."""
+    ``asked_ms``, ``saying_since_ms``, ``said_ms`` and ``heard_since_ms`` are marks on the clock. ``acted``: the agent
+    asked for something to be done. ``error``: what the client was told last of it. ``excuses``: of an apology, the
+    error that it is for."""
 
     turn_id: str
     playout: Playout
@@ -61,6 +62,7 @@ class Reply:
     stop_ms: int | None = None
     paused_told: bool = False
     hold_is_spent: bool = False
+    acted: bool = False
     last_action: AgentDid | None = None
     heard_text: str = ""
     failed: bool = False
@@ -155,7 +157,7 @@ class Replier:
         reply.agent_job = None
         left_ms = reply.asked_ms + self._config.agent_timeout_ms - self._desk.now_ms
         delay_ms = retry_delay_ms(self._config, event, tries=reply.agent_tries, left_ms=left_ms)
-        if delay_ms is None or reply.latency.agent_ms is not None:
+        if delay_ms is None or reply.acted or reply.latency.agent_ms is not None:
             self._give_up_agent(reply)
             return True
         self._desk.deadlines.set("retry_agent", self._desk.now_ms + delay_ms)

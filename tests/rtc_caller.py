@@ -65,13 +65,21 @@ class Microphone(MediaStreamTrack):
 
 
 class RtcCaller:
-    """``audio``: what came, 48 kHz mono, with the loop's time of each frame."""
+    """``audio``: what came, 48 kHz mono, with the loop's time of each frame. ``peer``: other than aiortc's own."""
 
-    def __init__(self, base_url: str, *, token: str | None = None, stereo: bool = False, channel: bool = True) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        stereo: bool = False,
+        channel: bool = True,
+        peer: RTCPeerConnection | None = None,
+    ) -> None:
         self.http = httpx.AsyncClient(
             base_url=base_url, headers={} if token is None else {"Authorization": f"Bearer {token}"}
         )
-        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.peer = peer or RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.microphone = Microphone(stereo=stereo)
         self.messages: list[dict[str, Any]] = []
         self.audio: list[tuple[float, bytes]] = []

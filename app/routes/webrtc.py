@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -27,6 +28,7 @@ __all__ = ("make", "router")
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
+OFFERS = f"{SDP}, application/json"
 
 router = APIRouter(prefix="/v1/webrtc", tags=["webrtc"], dependencies=[SHOWN_IN_DOCS])
 
@@ -95,10 +97,25 @@ _BODY = {
 }
 
 
-@router.options("", status_code=204)
-async def options() -> Response:
-    """Which offers are taken."""
-    return Response(status_code=204, headers={"Accept-Post": f"{SDP}, application/json", "Allow": "OPTIONS, POST"})
+@router.options("", status_code=200)
+async def options(request: Request) -> Response:
+    """Which offers are taken, and who may make one is told the servers that help to find a way through networks."""
+    response = Response(headers={"Accept-Post": OFFERS, "Allow": "OPTIONS, POST"})
+    peers: Peers | str = request.app.state.webrtc
+    if not isinstance(peers, str):
+        try:
+            identity = identify(request)
+            identity.require(Scope.TALK, identity.session_id)
+        except (auth.Unauthorised, auth.Forbidden):
+            return response
+        _add_links(response, peers.links(identity.session_id or str(uuid4())))
+    return response
+
+
+@router.options("/{session_id}", status_code=200)
+async def session_options(session_id: str) -> Response:  # noqa: ARG001 - the same for every session
+    """What can be done with a session that was offered here."""
+    return Response(headers={"Accept-Patch": FRAGMENT, "Allow": "DELETE, OPTIONS, PATCH"})
 
 
 @router.post("", status_code=201, openapi_extra=_BODY, name="webrtc_offer")
@@ -175,9 +192,7 @@ async def _read(request: Request) -> _Asked:
                 given.sdp, whip=False, session_id=given.session_id, resume=given.resume, metadata=given.metadata
             )
         case _:
-            raise Refusal(
-                415, f"an offer is {SDP} or application/json", headers={"Accept-Post": f"{SDP}, application/json"}
-            )
+            raise Refusal(415, f"an offer is {SDP} or application/json", headers={"Accept-Post": OFFERS})
 
 
 def _text(body: bytes) -> str:
@@ -206,6 +221,10 @@ def _answered(call: Call, asked: _Asked, answer: Answer, status: int) -> Respons
         token = {} if asked.resume is not None else {"resume_token": call.resume_token}
         response = JSONResponse(body | token, status)
     response.headers["Location"], response.headers["ETag"] = location, answer.etag
-    for link in answer.links:
-        response.headers.append("Link", link)
+    _add_links(response, answer.links)
     return response
+
+
+def _add_links(response: Response, links: tuple[str, ...]) -> None:
+    for link in links:
+        response.headers.append("Link", link)

@@ -17,7 +17,7 @@ export interface ConnectOptions {
   sessionId?: string;
   /** What the agent is told about the caller. */
   metadata?: Record<string, unknown>;
-  /** For WebRTC: the servers that help to find a way through the network. */
+  /** For WebRTC: the servers that help to find a way through the network. Without it: those that the server names. */
   iceServers?: RTCIceServer[];
   /** Whether a connection that was lost is taken up again. Default `true`. */
   reconnect?: boolean;

@@ -18,6 +18,7 @@ export { ConnectError, MicrophoneError };
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 5000;
 const RECONNECT_FOR_MS = 120000;
+const WEBRTC_WITHIN_MS = 6000; // where there is something else to try
 
 /** After these there is nothing to go back to, and why. */
 const FINAL = {
@@ -65,7 +66,7 @@ export class Call extends EventTarget {
   constructor(options, key) {
     if (key !== PRIVATE) throw new TypeError("a call is made by connect()");
     super();
-    this.#options = { transport: "auto", iceServers: [], metadata: {}, reconnect: true, ...options };
+    this.#options = { transport: "auto", metadata: {}, reconnect: true, ...options };
     if (!["auto", "webrtc", "websocket"].includes(this.#options.transport)) {
       throw new TypeError(`transport is "auto", "webrtc" or "websocket", not ${this.#options.transport}`);
     }
@@ -160,7 +161,8 @@ export class Call extends EventTarget {
     const { transport, metadata, sessionId, token, iceServers } = this.#options;
     const resume = this.#resume && { resume: this.#resume };
     const start = { metadata, ...(sessionId && !this.#sessionId && { session_id: sessionId }), ...resume };
-    const link = { base: this.#base, token, start, sound: this.#sound, iceServers };
+    const withinMs = transport === "auto" && !this.#link ? WEBRTC_WITHIN_MS : undefined;
+    const link = { base: this.#base, token, start, sound: this.#sound, iceServers, withinMs };
     let open = transport === "websocket" || !window.RTCPeerConnection ? openWebSocket : openWebRtc;
     if (this.#link) open = this.#link.name === "webrtc" ? openWebRtc : openWebSocket;
     let opened;

@@ -1,4 +1,6 @@
-// Why a call does not come about, or goes on in silence.
+// Requests to the server, and why a call does not come about, or goes on in silence.
+
+const ANSWER_WITHIN_MS = 15000;
 
 /** The microphone cannot be had. `code`: `denied`, `missing`, `busy`, `insecure` or `failed`. */
 export class MicrophoneError extends Error {
@@ -35,15 +37,21 @@ function refusal(response, told) {
   });
 }
 
-/** The answer to a JSON body. @throws {ConnectError} */
-export async function post(url, token, body) {
-  const headers = { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) };
-  let response;
+/** @throws {ConnectError} */
+export async function request(url, token, { method, headers = {}, body }) {
+  const credential = token && { Authorization: `Bearer ${token}` };
   try {
-    response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
+    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+    return await fetch(url, { method, headers: { ...headers, ...credential }, body, signal });
   } catch {
     throw unreachable();
   }
+}
+
+/** The answer to a JSON body. @throws {ConnectError} */
+export async function post(url, token, body) {
+  const headers = { "Content-Type": "application/json" };
+  const response = await request(url, token, { method: "POST", headers, body: JSON.stringify(body) });
   const told = await response.json().catch(() => ({}));
   if (!response.ok) throw refusal(response, told);
   return told;

@@ -2,7 +2,7 @@
 //   link.name, link.ready (the server's message), link.send(message), link.close()
 // and calls `told(message)` for every message after that, then once `lost({code, reason})`.
 
-import { ConnectError, post } from "./errors.js";
+import { ConnectError, post, request } from "./errors.js";
 import { INPUT_HZ, OUTPUT_HZ } from "./sound.js";
 
 const READY_WITHIN_MS = 15000;
@@ -54,7 +54,8 @@ class SocketLink {
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       const audio = { encoding: "pcm_s16le", sample_rate: INPUT_HZ };
-      this.send({ type: "start", audio, output: { ...audio, sample_rate: OUTPUT_HZ }, ...start });
+      const output = { ...audio, sample_rate: OUTPUT_HZ };
+      this.send({ type: "start", audio, output, echo_cancelled: sound.echoCancelled, ...start });
     };
     socket.onmessage = ({ data }) => this.#take(data);
     socket.onclose = ({ code, reason }) => this.#closed(code, reason);
@@ -155,13 +156,17 @@ const BUFFERED_MS = 200; // of a reply, in the network and the browser, that a c
 const LAST_WORD_MS = 200; // for what was sent last to go out: unlike a socket, a connection does not close in order
 
 /** Media by RTP, messages by the data channel `events`; offer and answer over `POST /v1/webrtc`. */
-export async function openWebRtc({ base, token, start, sound, iceServers, told, lost }) {
-  const peer = new RTCPeerConnection({ iceServers });
+export async function openWebRtc({ base, token, start, sound, iceServers, withinMs, told, lost }) {
+  const url = new URL("v1/webrtc", base);
+  const peer = new RTCPeerConnection({ iceServers: iceServers ?? (await serversOf(url, token)) });
   const link = new PeerLink(peer, { sound, told, lost });
   try {
-    const answer = await exchange(peer, { base, token, start });
+    await peer.setLocalDescription();
+    await gathered(peer);
+    const { sdp, type } = peer.localDescription;
+    const answer = await post(url, token, { sdp, type, ...start });
     await peer.setRemoteDescription({ type: answer.type, sdp: answer.sdp });
-    await link.whenReady();
+    await link.whenReady(withinMs);
     return link;
   } catch (error) {
     link.close();
@@ -169,11 +174,18 @@ export async function openWebRtc({ base, token, start, sound, iceServers, told, 
   }
 }
 
-async function exchange(peer, { base, token, start }) {
-  await peer.setLocalDescription();
-  await gathered(peer);
-  const { sdp, type } = peer.localDescription;
-  return post(new URL("v1/webrtc", base), token, { sdp, type, ...start });
+const LINK = /<([^>]+)>((?:\s*;\s*[\w-]+="(?:[^"\\]|\\.)*")*)/g;
+const PARAMETER = /([\w-]+)="((?:[^"\\]|\\.)*)"/g;
+
+/** The STUN and TURN servers that the server has for its callers (RFC 9725, section 4.6); none if it does not say. */
+async function serversOf(url, token) {
+  const response = await request(url, token, { method: "OPTIONS" }).catch(() => null);
+  const links = [...(response?.headers.get("Link") ?? "").matchAll(LINK)];
+  return links.flatMap(([, urls, parameters]) => {
+    const pairs = [...parameters.matchAll(PARAMETER)].map(([, name, value]) => [name, value.replace(/\\(.)/g, "$1")]);
+    const { rel, username, credential } = Object.fromEntries(pairs);
+    return rel === "ice-server" ? [{ urls, username, credential }] : [];
+  });
 }
 
 /** All candidates, or those that are there after two seconds. */
@@ -205,7 +217,7 @@ class PeerLink {
     this.#whenReady = new Promise((resolve, reject) => (this.#settled = { resolve, reject }));
     this.#whenReady.catch(() => {}); // the offer may fail first
     const track = sound.stream?.getAudioTracks()[0];
-    const { sender } = peer.addTransceiver(track ?? "audio", { direction: track ? "sendrecv" : "recvonly" });
+    const { sender } = peer.addTransceiver(track ?? "audio"); // a microphone may be chosen later
     sound.changed = (stream) => sender.replaceTrack(stream.getAudioTracks()[0]);
     peer.ontrack = ({ track: remote }) => sound.play(new MediaStream([remote]));
     peer.onconnectionstatechange = () => peer.connectionState === "failed" && this.#closed("the connection is lost");
@@ -214,8 +226,8 @@ class PeerLink {
     this.#channel.onclose = () => this.#closed(this.#reason || "the server closed the connection");
   }
 
-  whenReady() {
-    const late = setTimeout(() => this.#closed("no answer"), READY_WITHIN_MS);
+  whenReady(withinMs = READY_WITHIN_MS) {
+    const late = setTimeout(() => this.#closed("no answer"), withinMs);
     return this.#whenReady.finally(() => clearTimeout(late));
   }
 

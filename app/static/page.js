@@ -219,8 +219,11 @@ for (const name of PREFERENCES) {
     remember(name, $(name).value);
     if (!call || name === "transport") return;
     try {
-      if (name === "microphone") await call.setMicrophone($(name).value);
-      else await call.setSpeaker($(name).value);
+      if (name === "microphone") {
+        await call.setMicrophone($(name).value);
+        withMicrophone = true;
+        showButtons();
+      } else await call.setSpeaker($(name).value);
     } catch (error) {
       showProblem(explain(error));
     }

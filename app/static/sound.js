@@ -45,6 +45,7 @@ export class Sound {
   #speaker = "";
   #element = null;
   #remote = null;
+  #hushed = 0;
 
   /** `options`: as of `connect`. `lost(error)` is called when a microphone that was open is gone, and no other could be had. */
   constructor(options, lost) {
@@ -70,6 +71,11 @@ export class Sound {
     });
     if (microphone !== false) this.#take(await openMicrophone(microphone === true ? "" : microphone, audio));
     if (speaker) await this.setSpeaker(speaker);
+  }
+
+  /** Whether the browser takes what it plays out of what the microphone hears. */
+  get echoCancelled() {
+    return Boolean(this.stream?.getAudioTracks()[0]?.getSettings().echoCancellation);
   }
 
   get muted() {
@@ -163,7 +169,8 @@ export class Sound {
   hush(ms) {
     if (!this.#element) return;
     this.#element.muted = true;
-    setTimeout(() => (this.#element.muted = false), ms);
+    clearTimeout(this.#hushed);
+    this.#hushed = setTimeout(() => (this.#element.muted = false), ms);
   }
 
   async close() {

@@ -4,6 +4,7 @@ const COLUMN_MS = 50;
 const COLUMN_PX = 5;
 const MOST_COLUMNS = 400;
 const LOUDEST = 0.28; // speech at its loudest, as root mean square
+const CUT = "you broke in";
 const STILL_MS = 250; // between two drawings, for those who prefer less motion
 
 export class Waveform {
@@ -155,8 +156,9 @@ export class Waveform {
     pen.lineTo(x, height * 0.9);
     pen.stroke();
     pen.font = `600 12px ${this.#colours.font}`;
-    pen.textAlign = x > width - 90 ? "right" : "left";
-    pen.fillText("you broke in", x + (x > width - 90 ? -6 : 6), height * 0.96);
+    const fits = x + pen.measureText(CUT).width + 12 < width;
+    pen.textAlign = fits ? "left" : "right";
+    pen.fillText(CUT, x + (fits ? 6 : -6), height * 0.96);
     pen.restore();
   }
 }

@@ -176,7 +176,14 @@ class AudioSocket:
         line.send(messages.ready(call.session_id, call.resume_token, output))
         rate_hz = start.audio.sample_rate
         call.jack = jack = Jack(line, input_rate_hz=rate_hz)
-        return await calls.connect(call, "websocket", jack, input_rate_hz=rate_hz, listener=jack.tell)
+        return await calls.connect(
+            call,
+            "websocket",
+            jack,
+            input_rate_hz=rate_hz,
+            listener=jack.tell,
+            echo_cancelled=start.echo_cancelled,
+        )
 
     async def _leave(self, call: Call, line: Line, reason: EndReason | None) -> None:
         """Without a ``reason`` the client is gone and may come back. A line that was taken over has no say."""

@@ -79,7 +79,10 @@ class AudioFormat:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The first message. Without an ``output`` the reply comes back in the format of the caller's audio."""
+    """The first message. Without an ``output`` the reply comes back in the format of the caller's audio.
+
+    ``echo_cancelled``: the caller's audio is without the echo of what it plays, as browsers can make it.
+    """
 
     type: Literal["start"]
     audio: AudioFormat
@@ -87,6 +90,7 @@ class Start:
     metadata: dict[str, object] = field(default_factory=dict)
     session_id: str | None = None
     resume: str | None = None
+    echo_cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

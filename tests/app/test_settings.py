@@ -289,6 +289,8 @@ def webrtc(**given: object) -> dict[str, Any]:
         (webrtc(port_min=5_000, port_max=6_000, shared_port=7_000), "webrtc.shared_port: given together with"),
         (webrtc(port_min=0, port_max=6_000), "webrtc.port_min: 0 given, 1 to 65535 allowed"),
         (webrtc(stun=["turn:a:1"]), "webrtc.stun: 'turn:a:1' given"),
+        (webrtc(turn=["turns:a?transport=udp"]), "webrtc.turn: 'turns:a?transport=udp' given"),
+        (webrtc(turn=["turn:a:70000"]), "webrtc.turn: 'turn:a:70000' given"),
         (webrtc(turn=["turn:a:1"]), "webrtc.turn: given together with webrtc.turn_secret"),
         (webrtc(turn_secret="hush"), "webrtc.turn: given together with webrtc.turn_secret"),
         (webrtc(turn=["turn:a"], turn_username="me"), "webrtc.turn_username: given together with"),

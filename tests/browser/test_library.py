@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.app.transports.ice.coturn import SECRET, coturn_process, free_udp_port
 from tests.browser.chromium import AUDIBLE, LIMIT_S, until
 from tests.server import ServerHandle, serving
 
@@ -32,7 +33,7 @@ PEER = """
     globalThis.posted = [];
     const elsewhere = fetch;
     globalThis.fetch = async (url, options) => {
-        if (!String(url).endsWith("/v1/webrtc")) return elsewhere(url, options);
+        if (!String(url).endsWith("/v1/webrtc") || options.method !== "POST") return elsewhere(url, options);
         const offer = JSON.parse(options.body);
         posted.push(offer);
         const peer = new RTCPeerConnection();
@@ -279,6 +280,69 @@ def test_a_call_that_does_not_come_about_says_why(
     context.close()
 
     assert why in told
+
+
+BLOCKED = """
+    globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(configuration) {
+            super({ ...configuration, iceTransportPolicy: "relay" }); // and there is no relay
+        }
+    };
+"""
+
+
+def test_a_network_without_webrtc_is_left_to_the_websocket(page: Page) -> None:
+    page.evaluate(f"() => {{ {BLOCKED} }}")
+
+    assert "websocket" == page.evaluate(CALL)
+
+
+RELAYED = """
+    globalThis.given = [];
+    globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(configuration) {
+            super({ ...configuration, iceTransportPolicy: "relay" });
+            given.push(configuration.iceServers);
+        }
+    };
+"""
+"""As in a network that lets nothing through but what goes to a TURN server."""
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_behind_a_firewall_the_relay_that_the_server_names_is_used(browser: Browser, transport: str) -> None:
+    port = free_udp_port()
+    url = f"turn:127.0.0.1:{port}?transport={transport}"
+    turn = {"BELUGA_WEBRTC__TURN": url, "BELUGA_WEBRTC__TURN_SECRET": SECRET}
+    with coturn_process(port), serving(AUDIBLE | turn) as server:
+        page = browser.new_page()
+        page.add_init_script(RELAYED)
+        page.goto(server.base_url)
+        name = page.evaluate(CALL.replace('"auto"', '"webrtc"'))
+        ((given,),) = page.evaluate("given")
+        page.close()
+
+    assert "webrtc" == name
+    assert {"urls", "username", "credential"} == set(given)
+    assert url == given["urls"]
+
+
+def test_the_server_is_told_by_websocket_that_the_browser_cancels_the_echo(page: Page) -> None:
+    page.evaluate("""() => {
+        globalThis.sent = [];
+        const send = WebSocket.prototype.send;
+        WebSocket.prototype.send = function (data) { sent.push(data); send.call(this, data); };
+    }""")
+    page.evaluate("""async () => {
+        const { connect } = await import(new URL("static/beluga-voice.js", location));
+        for (const options of [{}, { audio: { echoCancellation: false } }, { microphone: false }]) {
+            const call = await connect({ transport: "websocket", ...options });
+            await call.hangUp();
+        }
+    }""")
+    told = page.evaluate("sent.filter((data) => typeof data === 'string').map(JSON.parse)")
+
+    assert [True, False, False] == [each["echo_cancelled"] for each in told if each["type"] == "start"]
 
 
 def test_say_has_the_agents_voice_say_it(page: Page) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Playwright
 
-from tests.browser.chromium import AUDIBLE, browsing, visiting
+from tests.browser.chromium import AUDIBLE, LIMIT_S, browsing, visiting
 from tests.recordings import BECKETT, word_error_rate
 from tests.server import ServerHandle, serving
 
@@ -80,6 +80,23 @@ def test_while_muted_nothing_is_heard_of_the_user(browser: Browser, quick_server
         visitor.until(lambda: visitor.loudest("microphone") < 0.0001)
 
     assert "true" == pressed
+
+
+def test_another_microphone_is_heard_from_then_on(browser: Browser, quick_server: ServerHandle, transport: str) -> None:
+    with visiting(browser, quick_server.base_url, transport) as visitor:
+        visitor.start()
+        before = visitor.evaluate("call.microphone")
+        visitor.page.click("summary")
+        visitor.page.select_option("#microphone", label="Fake Audio Input 2")
+        visitor.until(lambda: visitor.evaluate("call.microphone") != before)
+        visitor.evaluate("""(() => {
+            globalThis.begun = 0;
+            call.addEventListener("speech", ({ detail }) => { begun += detail.event === "started"; });
+        })()""")
+        visitor.until(lambda: visitor.loudest("microphone") > 0.01)
+        visitor.until(lambda: visitor.page.evaluate("begun") > 0)
+
+    assert [] == visitor.errors
 
 
 def test_a_refused_microphone_is_explained_and_one_can_type(
@@ -206,6 +223,23 @@ def test_nothing_is_cut_off_at_any_size(browser: Browser, quick_server: ServerHa
 
     assert wide <= size[0]
     assert all(box and box["width"] >= 24 and box["height"] >= 24 for box in boxes)
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (900, 600), (390, 844)])
+def test_nothing_lies_on_the_button_whatever_is_shown(
+    browser: Browser, quick_server: ServerHandle, size: tuple[int, int]
+) -> None:
+    viewport = {"width": size[0], "height": size[1]}
+    with visiting(browser, quick_server.base_url, viewport=viewport) as visitor:
+        visitor.start()
+        visitor.page.click("summary")
+        visitor.tell("ended", reason="network", message="The server cannot be reached.")
+        visitor.page.locator("#talk").click(timeout=LIMIT_S * 1000)  # another element in its place would be an error
+        visitor.until(lambda: visitor.state not in {"idle", "connecting"})
+        tall = visitor.page.locator("#scroller").bounding_box()
+
+    assert tall is not None
+    assert tall["height"] > 100
 
 
 def test_the_whole_call_can_be_made_by_keyboard(browser: Browser, quick_server: ServerHandle) -> None:

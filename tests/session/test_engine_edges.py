@@ -122,6 +122,17 @@ def test_keys_that_the_agent_presses_are_told_at_once() -> None:
     assert [AgentActed(turn_id, "dtmf", digits="42")] == talk.all(AgentActed)
 
 
+def test_an_agent_that_acted_and_then_failed_is_not_asked_again() -> None:
+    talk = Talk(SessionConfig(apology=""))
+    talk.happens(Typed("dial for me"))
+    talk.happens(AgentDid(talk.asked[-1].job, "dtmf", digits="42"))
+    talk.happens(Failed(talk.asked[-1].job, "reset", retryable=True))
+    talk.passes(5_000)
+
+    assert 1 == len([ask for ask in talk.asked if ask.type == "turn"])
+    assert ["reset"] == [error.message for error in talk.all(ErrorOccurred)]
+
+
 def test_an_action_of_an_answer_that_failed_is_not_taken() -> None:
     talk = Talk(SessionConfig(apology=""))
     talk.happens(Typed("goodbye"))

@@ -63,6 +63,19 @@ def test_it_is_paused_after_a_while_of_speech_and_not_before() -> None:
     assert (1, 1) == (len(talk.all(Pause)), len(talk.all(ReplyPaused)))
 
 
+def test_a_reply_whose_last_words_were_on_the_way_is_not_left_paused() -> None:
+    talk = a_story()
+    talk.is_played(sent=LENGTH, heard=LENGTH - 100)
+    talk.user_speaks(200)
+    before = talk.all(ReplyResumed)
+    talk.is_played(sent=LENGTH, heard=LENGTH)
+    told = [type(notice) for notice in talk.all(object) if isinstance(notice, ReplyPaused | ReplyResumed | ReplyDone)]
+
+    assert [] == before
+    assert [ReplyPaused, ReplyResumed, ReplyDone] == told
+    assert [InterruptionJudged(committed=False, stop_ms=200)] == talk.all(InterruptionJudged)
+
+
 def test_enough_words_take_the_floor() -> None:
     talk = a_story()
     user_says(talk, "stop it please")

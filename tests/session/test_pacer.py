@@ -102,6 +102,21 @@ def test_a_last_frame_that_is_not_full_is_filled_up_with_silence() -> None:
     assert FRAME + 10 == pacer.sent_samples
 
 
+def test_a_first_frame_that_is_not_full_waits_for_the_rest_a_moment() -> None:
+    pacer = Pacer(RATE_HZ)
+    pacer.play(0)
+    pacer.push(audio(10))
+    early = pacer.tick(0)
+    pacer.push(audio(FRAME - 10, 11))
+    full = pacer.tick(1)
+    pacer.clear()
+    pacer.push(audio(10))
+    pacer.play(100)
+
+    assert ([], [audio(FRAME)]) == (early, full)
+    assert [0, 0, 1] == [len(pacer.tick(at_ms)) for at_ms in (100, 119, 120)]
+
+
 def test_it_waits_for_the_rest_as_long_as_it_may() -> None:
     pacer = Pacer(RATE_HZ)
     pacer.push(audio(3 * FRAME + 10))

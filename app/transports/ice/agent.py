@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from aioice import Candidate, ConnectionClosed
 
@@ -103,12 +104,17 @@ class IceAgent:
     async def add_remote_candidate(self, candidate: Candidate | None) -> None:
         """Adds one of the peer's candidates; what cannot be used, and what is too much, is ignored.
 
-        A name of mDNS is of the peer's own network: its checks tell the address. The end of candidates is not passed
-        on, since the peer's checks may find a path when none of its candidates did (RFC 8863); a timeout ends the wait.
+        A name is mostly one of mDNS, which is of the peer's own network: its checks tell the address. The end of
+        candidates is not passed on, since the peer's checks may find a path when none of its candidates did (RFC 8863);
+        a timeout ends the wait.
         """
-        if candidate is None or candidate.host.endswith(".local") or candidate.component != 1:
-            return
-        if candidate.transport.lower() == "udp" and len(self._newest.remote_candidates) < _MAX_REMOTE_CANDIDATES:
+        if (
+            candidate is not None
+            and candidate.component == 1
+            and candidate.transport.lower() == "udp"
+            and _is_address(candidate.host)
+            and len(self._newest.remote_candidates) < _MAX_REMOTE_CANDIDATES
+        ):
             await self._newest.add_remote_candidate(candidate)
 
     async def connect(self) -> None:
@@ -229,3 +235,11 @@ class IceAgent:
         self._wake()
         links = [self._link] if self._next is None else [self._link, self._next]
         await asyncio.gather(*(link.close() for link in links), *self._retired)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

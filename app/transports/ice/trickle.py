@@ -14,7 +14,7 @@ _UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
 _PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`{|}~0-9A-Za-z-]{1,64}")
 _FOUNDATION = re.compile(r"[A-Za-z0-9+/]{1,32}")
-_HOST = re.compile(r"[A-Za-z0-9.:-]{1,253}")
+_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9.-]{1,253}")
 
 
 class FragmentError(ValueError):
@@ -73,10 +73,9 @@ def decode_fragment(data: bytes) -> Fragment:
 
 def encode_fragment(fragment: Fragment, mid: str) -> bytes:
     """Writes a fragment with one audio section, the form a WHIP client reads after an ICE restart."""
-    lines = []
+    lines = ["m=audio 9 UDP/TLS/RTP/SAVPF 0", f"a=mid:{mid}"]
     if fragment.ufrag is not None and fragment.password is not None:
         lines += [f"a=ice-ufrag:{fragment.ufrag}", f"a=ice-pwd:{fragment.password}"]
-    lines += ["m=audio 9 UDP/TLS/RTP/SAVPF 0", f"a=mid:{mid}"]
     for c in fragment.candidates:
         line = f"a=candidate:{c.foundation} {c.component} {c.protocol} {c.priority} {c.ip} {c.port} typ {c.type}"
         if c.relatedAddress is not None and c.relatedPort is not None:
@@ -123,11 +122,8 @@ def _number(text: str, highest: int, name: str, number: int) -> int:
 
 
 def _host(text: str, number: int) -> str:
-    if text.endswith(".local") and _HOST.fullmatch(text):
-        return text
     try:
         return str(ip_address(text))
     except ValueError:
-        raise FragmentError(
-            f"line {number}: the candidate's address is neither an IP address nor an mDNS name"
-        ) from None
+        # A name, which may be of mDNS. Who cannot resolve it ignores the candidate (RFC 9725, section 4.3.2).
+        return _require(_NAME, text, "the candidate's address", number)

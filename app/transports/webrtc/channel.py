@@ -62,7 +62,9 @@ class MessageChannel:
 
     @property
     def _is_open(self) -> bool:
-        return self._channel is not None and self._channel.readyState == "open"
+        channel = self._channel
+        # A peer that has left ends DTLS first; what is sent after that fails in a task of aiortc's.
+        return channel is not None and channel.readyState == "open" and channel.transport.transport.state == "connected"
 
     @property
     def _unacknowledged(self) -> bool:

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable
 
 import structlog
-from aiortc import RTCDataChannel
 from aiortc.codecs import get_capabilities
 
 from app.calls import Call
@@ -89,7 +88,7 @@ class Connection:
             self._track, self.rate_hz, bits_per_s=settings.bits_per_s, complexity=settings.complexity
         )
         self._hearing = Hearing(self._input_rate_hz)
-        self._channel = MessageChannel(self._received, self._stalled)
+        self._channel = MessageChannel(self._put, self._stalled)
         self._inbox: deque[Received | str | None] = deque()
         self._wake = asyncio.Event()
         self._listening = False
@@ -107,7 +106,7 @@ class Connection:
         transceiver = self.peer.addTransceiver(self._track, "sendrecv")
         transceiver.setCodecPreferences(_OPUS)
         take_packets(transceiver.receiver, self._received_packet)
-        self.peer.on("datachannel", self._channel_opened)
+        self.peer.on("datachannel", self._channel.attach)
         self.peer.on("connectionstatechange", self._state_changed)
         answered = await self.peer.answer(offer)
         self.fingerprints = fingerprints(offer)
@@ -162,12 +161,6 @@ class Connection:
         if self.peer.connectionState in ("failed", "closed"):
             self._gone = True
         self._wake.set()
-
-    def _channel_opened(self, channel: RTCDataChannel) -> None:
-        self._channel.attach(channel)
-
-    def _received(self, text: str) -> None:
-        self._put(text)
 
     def _stalled(self) -> None:
         self._gone = True
@@ -237,7 +230,14 @@ class Connection:
             self._plugged_in = True
             self.send(self._ready(call.resume_token))
             call.jack = jack = Jack(self, input_rate_hz=self._input_rate_hz)
-            session = await calls.connect(call, "webrtc", jack, input_rate_hz=self._input_rate_hz, listener=jack.tell)
+            session = await calls.connect(
+                call,
+                "webrtc",
+                jack,
+                input_rate_hz=self._input_rate_hz,
+                listener=jack.tell,
+                echo_cancelled=not self._settings.echo_cancellation,
+            )
         self._speaking.keep_warm()
         logger.info("peer connected", session_id=call.session_id, path=self.peer.path, **ids(call.context))
         return session

@@ -48,6 +48,10 @@ class Peers:
         """For a client's ``RTCConfiguration``, with credentials of its own."""
         return ice_servers_json(self._servers(user))
 
+    def links(self, user: str) -> tuple[str, ...]:
+        """The same as values of ``Link`` headers."""
+        return tuple(link_headers(self._servers(user)))
+
     def holds(self, call: Call, offer: str) -> bool:
         """Whether an offer comes from the peer that the call is connected to."""
         connection = self._connections.get(call.session_id)
@@ -61,8 +65,7 @@ class Peers:
         """
         if self._network is None:
             raise NoNetwork("the network is not open")
-        servers = self._servers(call.session_id)
-        peer = make_peer_connection(self._network, servers)
+        peer = make_peer_connection(self._network, self._servers(call.session_id))
         connection = Connection(
             self._edge,
             call,
@@ -86,7 +89,7 @@ class Peers:
         if before is not None and resume is None:
             connection.owns_call, before.owns_call = before.owns_call, False
             await before.leave()  # it never came to talk
-        return Answer(sdp, f'"{peer.etag}"', tuple(link_headers(servers)))
+        return Answer(sdp, f'"{peer.etag}"', self.links(call.session_id))
 
     async def answer_again(self, session_id: str, offer: str) -> Answer:
         """A later offer of the same peer: ICE restarts, or a channel is added.
@@ -98,7 +101,7 @@ class Peers:
             sdp = await peer.answer(offer)
         except (OfferError, OSError) as error:
             raise _as_ours(error) from error
-        return Answer(sdp, f'"{peer.etag}"', tuple(link_headers(self._servers(session_id))))
+        return Answer(sdp, f'"{peer.etag}"', self.links(session_id))
 
     async def trickle(self, session_id: str, body: bytes, if_match: str | None) -> Restarted | None:
         """Candidates, or a restart of ICE, which has an answer. ``if_match``: the header's value.
@@ -108,7 +111,8 @@ class Peers:
         peer = self._peer(session_id)
         if if_match is None:
             raise Refusal(428, "If-Match is missing; it holds the ETag of the session, or * for a restart of ICE")
-        if if_match.strip() != "*" and f'"{peer.etag}"' not in {tag.strip() for tag in if_match.split(",")}:
+        # The examples of RFC 9725 have the asterisk in quotes.
+        if {"*", '"*"', f'"{peer.etag}"'}.isdisjoint(tag.strip() for tag in if_match.split(",")):
             raise Refusal(412, "the ETag is that of another ICE session")
         try:
             reply = await peer.trickle(decode_fragment(body))

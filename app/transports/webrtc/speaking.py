@@ -75,11 +75,15 @@ class Speaking:
 
     def _tick(self, now_ms: int) -> None:
         self._catch_up(now_ms)
+        spoken = False
         # The clock may come a moment early; a frame that waited for its next round would be a round late.
         while self._due_ms <= now_ms + FRAME_MS // 2:
             if self._frames:
                 self._track.send(self._encoder.encode(self._frames.popleft()))
                 self._silences_left = _LAST_SILENCES
+                spoken = True
+            elif spoken:
+                return  # the clock was late; the session gives what follows in the same round
             elif self._silences_left:
                 self._track.send(SILENCE)
                 self._silences_left -= 1

@@ -185,11 +185,36 @@ async def test_a_patch_with_new_credentials_restarts_ice_and_has_an_answer() -> 
         assert await caller.until_message("pong")  # the old path carries on until there is a new one
 
 
+@pytest.mark.parametrize("if_match", ["*", '"*"'])  # the second as in the examples of RFC 9725
+async def test_what_cannot_be_used_of_a_fragment_is_passed_over_and_nothing_is_restarted(if_match: str) -> None:
+    kinds = ("1 udp 1 example.org 5 typ host", "1 tcp 1 127.0.0.1 9 typ host tcptype active")
+    unusable = "".join(f"a=candidate:1 {kind}\r\n" for kind in kinds)
+    async with serving() as (server, http), calling(server.base_url) as caller:
+        await caller.whip()
+        await caller.until_message("ready")
+        response = await http.patch(caller.location, headers=FRAGMENT | {"If-Match": if_match}, content=unusable)
+
+        assert 204 == response.status_code
+        assert "etag" not in response.headers
+
+
+async def test_an_entity_tag_that_is_weak_or_of_before_a_restart_does_not_match() -> None:
+    new = "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n"
+    async with serving() as (server, http), calling(server.base_url) as caller:
+        await caller.whip()
+        await caller.until_message("ready")
+        weak = await http.patch(caller.location, headers=FRAGMENT | {"If-Match": f"W/{caller.etag}"}, content="")
+        await http.patch(caller.location, headers=FRAGMENT | {"If-Match": "*"}, content=new)
+        late = await http.patch(caller.location, headers=FRAGMENT | {"If-Match": caller.etag}, content="")
+
+        assert (412, 412) == (weak.status_code, late.status_code)
+
+
 async def test_deleting_ends_the_session_and_tells_the_client() -> None:
     async with serving() as (server, http), calling(server.base_url) as caller:
         await caller.whip()
         await caller.until_message("ready")
-        response = await http.delete(caller.location)
+        response = await http.delete(caller.location, headers={"If-Match": '"whatever"'})
         again = await http.delete(caller.location)
 
         assert (200, 404) == (response.status_code, again.status_code)
@@ -198,11 +223,28 @@ async def test_deleting_ends_the_session_and_tells_the_client() -> None:
 
 async def test_other_methods_are_405_and_options_tells_what_is_taken() -> None:
     async with serving() as (_, http):
-        statuses = {(await http.request(method, "/v1/webrtc")).status_code for method in ("GET", "HEAD", "PUT")}
-        options = await http.options("/v1/webrtc")
+        endpoint = [await http.request(method, "/v1/webrtc") for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE")]
+        session = [await http.request(method, "/v1/webrtc/x") for method in ("GET", "HEAD", "PUT", "POST")]
+        offers, patches = await http.options("/v1/webrtc"), await http.options("/v1/webrtc/x")
 
-        assert {405} == statuses
-        assert "application/sdp" in options.headers["accept-post"]
+        assert {405} == {each.status_code for each in endpoint + session}
+        assert (200, 200) == (offers.status_code, patches.status_code)
+        assert "application/sdp" in offers.headers["accept-post"]
+        assert FRAGMENT["Content-Type"] == patches.headers["accept-patch"]
+
+
+async def test_the_servers_for_a_way_through_networks_are_told_before_the_offer_and_to_callers_only() -> None:
+    turn = {"stun": ["stun:127.0.0.1:9"], "turn": ["turns:turn.example.com?transport=tcp"], "turn_secret": "not told"}
+    key = "a key that is long"
+    async with serving(turn, auth={"api_keys": [key]}) as (_, http):
+        stranger = await http.options("/v1/webrtc")
+        caller = await http.options("/v1/webrtc", headers={"Authorization": f"Bearer {key}"})
+        stun, relay = caller.headers.get_list("link", split_commas=True)
+
+        assert (200, "link" in stranger.headers) == (stranger.status_code, False)
+        assert '<stun:127.0.0.1:9>; rel="ice-server"' == stun
+        assert relay.startswith('<turns:turn.example.com?transport=tcp>; rel="ice-server"; username="')
+        assert "not told" not in relay
 
 
 async def test_a_foreign_page_that_is_allowed_sees_the_headers_it_needs() -> None:
@@ -212,6 +254,7 @@ async def test_a_foreign_page_that_is_allowed_sees_the_headers_it_needs() -> Non
         answer = await http.post("/v1/webrtc", headers=SDP | {"Origin": "https://example.com"}, content="garbage")
 
         assert 200 == preflight.status_code
+        assert {"OPTIONS", "PATCH", "DELETE"} <= set(preflight.headers["access-control-allow-methods"].split(", "))
         assert {"location", "etag", "link"} == set(answer.headers["access-control-expose-headers"].lower().split(", "))
 
 

@@ -6,11 +6,13 @@ import socket
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
+from providers.fakes import FakeEcho
 from tests.caller import PCM_16K, Caller, calling, silence, voice
 from tests.server import RunningServer, running
 
@@ -97,6 +99,22 @@ async def test_a_spoken_turn_is_heard_and_answered() -> None:
         assert transcript["text"] == done["text"]
         assert "speech" in types
         assert "state" in types
+
+
+async def test_a_caller_who_cancels_the_echo_is_not_searched_for_one() -> None:
+    opened = []
+    for echo_cancelled in (False, True):
+        echo = FakeEcho()
+        async with running() as server, calling(server.ws_url) as caller:
+            server.edge.calls._parts = replace(server.edge.parts, echo=echo)
+            await caller.start(echo_cancelled=echo_cancelled)
+            await caller.converse()
+            await caller.socket.send(silence(20))
+            await caller.send("ping")
+            await caller.until("pong")
+            opened.append(len(echo.streams))
+
+    assert [1, 0] == opened
 
 
 @pytest.mark.parametrize("encoding", ["mulaw", "alaw"])

@@ -11,14 +11,14 @@ from tests.app.transports.ice.peers import LOOPBACK, Caller, Server, closed, con
 from tests.app.transports.ice.processes import far_peer
 
 
-async def test_a_peer_whose_process_dies_is_noticed_within_five_seconds() -> None:
+async def test_a_peer_whose_process_dies_is_noticed() -> None:
+    """How soon: `test_link.py`, where the time is virtual."""
     server = Server(await loopback(), pitches_hz=(900,))
     async with far_peer("caller", "127.0.0.1") as caller:
         caller.write(await server.answer(await caller.read()))
         await caller.read()
         await caller.kill()
-        async with asyncio.timeout(5):
-            await closed(server.peers[0])
+        await closed(server.peers[0])
 
         assert server.peers[0].connectionState in ("failed", "closed")
     await server.close()

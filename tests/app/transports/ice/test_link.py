@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
-from aioice import stun
+from aioice import Candidate, stun
+from aioice.ice import CandidatePair
 
 from app.transports.ice.link import Link
-from app.transports.ice.network import open_network
+from app.transports.ice.network import Network, open_network
 from app.transports.ice.servers import IceServer
 from app.transports.ice.settings import NetworkSettings
+from session.testing.virtual_time import run
 from tests.app.transports.ice.peers import Caller, Server, connected, loopback
 
 
@@ -73,6 +75,40 @@ async def test_each_address_has_a_port_of_its_own_and_the_first_is_preferred() -
     assert first.priority > second.priority
 
     await link.close()
+
+
+class FallsSilent:
+    """Where a link's protocol stands: the peer answers so many checks, then none."""
+
+    def __init__(self, answers: int) -> None:
+        self._answers = answers
+        self.local_candidate = Candidate("1", 1, "udp", 1, "127.0.0.1", 1, "host")
+        self.last_answer_s = 0.0
+
+    async def request(self, request: stun.Message, *_: object, **__: object) -> None:
+        self._answers -= 1
+        if self._answers < 0:
+            await asyncio.sleep(1.5)
+            raise stun.TransactionTimeout
+        self.last_answer_s = asyncio.get_running_loop().time()
+
+
+@pytest.mark.parametrize("answers", [0, 1, 100])
+def test_a_peer_is_given_up_four_seconds_after_its_last_answer(answers: int) -> None:
+    peer = FallsSilent(answers)
+    lost_s: list[float] = []
+
+    async def ask_until_lost() -> None:
+        loop = asyncio.get_running_loop()
+        network = Network(NetworkSettings(), (), {})
+        link = Link(network, (), lambda _: None, lambda: lost_s.append(loop.time()))
+        link.remote_username, link.remote_password = "peer", "secret"
+        link.selected = CandidatePair(cast(Any, peer), peer.local_candidate)
+        await link.query_consent()
+
+    run(ask_until_lost())
+
+    assert [4.0] == [round(at_s - peer.last_answer_s, 2) for at_s in lost_s]
 
 
 async def test_a_server_that_was_itself_too_late_does_not_give_its_peers_up() -> None:

@@ -5,6 +5,7 @@ import pytest
 from app.transports.ice.network import NoFreePort, open_network
 from app.transports.ice.settings import NetworkSettings
 from app.transports.ice.udp import bind_udp
+from tests.app.transports.ice.peers import Caller, Server
 from tests.app.transports.ice.test_udp import Seat
 
 
@@ -43,6 +44,18 @@ async def test_without_addresses_those_of_the_host_are_taken_but_loopback() -> N
     network = await open_network(NetworkSettings())
 
     assert "127.0.0.1" not in network.addresses
+
+
+@pytest.mark.parametrize("shared_port", [None, 0])
+async def test_a_call_over_ipv6_is_heard(shared_port: int | None) -> None:
+    server = Server(await open_network(NetworkSettings(addresses=("::1",), shared_port=shared_port)))
+    caller = Caller(await open_network(NetworkSettings(addresses=("::1",))), 700)
+    await caller.call(server.answer)
+
+    assert 700 == await caller.heard_hz(10)
+    assert {"::1"} == {each.host for each in server.peers[0]._agent.local_candidates}
+
+    await asyncio.gather(caller.close(), server.close())
 
 
 async def test_an_address_that_is_not_this_hosts_stops_the_start() -> None:

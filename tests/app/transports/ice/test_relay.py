@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from app.transports.ice.network import open_network
 from app.transports.ice.servers import IceServer
 from app.transports.ice.settings import NetworkSettings
-from tests.app.transports.ice.coturn import coturn, free_udp_port, turn_server
+from tests.app.transports.ice.coturn import coturn, free_udp_port, self_signed, turn_server
 from tests.app.transports.ice.peers import Caller, Server
 from tests.app.transports.ice.processes import far_peer
 
@@ -29,6 +30,32 @@ async def test_a_server_that_may_only_relay_is_heard_through_coturn(transport: s
         assert (server.peers[0].path or "").startswith("relay/")
         assert "typ host" not in server.peers[0].localDescription.sdp
         assert "127.0.0.1 rport" not in server.peers[0].localDescription.sdp
+
+        await asyncio.gather(caller.close(), server.close())
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_a_relay_is_reached_over_tls_if_its_certificate_is_trusted(
+    trusted: bool,  # noqa: FBT001 - a case
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port = free_udp_port()
+    certificate = await asyncio.to_thread(self_signed, tmp_path, "127.0.0.1")
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.cert))
+    async with coturn(("127.0.0.1",), port, certificate=certificate):
+        turn = turn_server("127.0.0.1", port, transport="tcp", scheme="turns")
+        server = Server(await open_network(RELAY_ONLY), (turn,))
+        caller = Caller(await open_network(NetworkSettings(addresses=("127.0.0.1",))), 500)
+        if trusted:
+            await caller.call(server.answer)
+
+            assert 500 == await caller.heard_hz(10)
+            assert (server.peers[0].path or "").startswith("relay/")
+        else:
+            with pytest.raises(OSError, match="no relay"):
+                await caller.call(server.answer)
 
         await asyncio.gather(caller.close(), server.close())
 

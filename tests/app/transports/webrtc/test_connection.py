@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from aiortc.rtcicetransport import candidate_from_aioice
 
+from app.transports.ice.network import open_network
+from app.transports.ice.peer import Peer, make_peer_connection
+from app.transports.ice.settings import NetworkSettings
+from app.transports.ice.trickle import Fragment, decode_fragment, encode_fragment
+from providers.fakes import FakeEcho
 from tests.app.transports.ice.coturn import SECRET, coturn, free_udp_port
 from tests.caller import calling as on_a_socket
 from tests.recordings import BECKETT
@@ -30,9 +37,8 @@ async def serving(
 
 async def until_held(server: RunningServer) -> None:
     (call,) = server.edge.calls.all()
-    async with asyncio.timeout(8):
-        while call.jack is None or call.jack._plug is not None:  # noqa: ASYNC110 - nobody is told
-            await asyncio.sleep(0.01)
+    while call.jack is None or call.jack._plug is not None:  # noqa: ASYNC110 - nobody is told
+        await asyncio.sleep(0.01)
 
 
 async def test_a_spoken_turn_is_answered_and_the_answer_is_heard() -> None:
@@ -47,6 +53,21 @@ async def test_a_spoken_turn_is_answered_and_the_answer_is_heard() -> None:
         assert caller.messages[0] == ready
         assert {"encoding": "pcm_s16le", "sample_rate": 24_000, "frame_ms": 20} == ready["audio"]
         assert done["heard_text"]
+
+
+async def test_the_echo_is_left_to_the_browser_unless_the_settings_say_otherwise() -> None:
+    opened = []
+    for wanted in (False, True):
+        echo = FakeEcho()
+        async with serving(webrtc={"echo_cancellation": wanted}) as server, calling(server.base_url) as caller:
+            server.edge.calls._parts = replace(server.edge.parts, echo=echo)
+            await caller.join()
+            await caller.until_message("ready")
+            await caller.send("text", text="hello")
+            await caller.until_message("reply", event="done")
+            opened.append(len(echo.streams))
+
+    assert [0, 1] == opened
 
 
 async def test_a_stereo_caller_is_understood() -> None:
@@ -148,16 +169,69 @@ async def test_a_peer_that_closes_is_held_and_resumed_by_a_new_offer() -> None:
         assert again["resume_token"] != ready["resume_token"]
 
 
-@pytest.mark.timeout(60)
-async def test_a_peer_that_vanishes_is_noticed_within_five_seconds_and_held() -> None:
+async def test_a_peer_that_vanishes_is_noticed_and_its_session_held() -> None:
+    """How soon: ``ice/test_link.py``, where the time is virtual."""
     async with serving() as server, calling(server.base_url) as caller:
         await caller.join()
         await caller.until_message("ready")
+        (call,) = server.edge.calls.all()
         await caller.vanish()
-        began_s = asyncio.get_running_loop().time()
         await until_held(server)
 
-        assert asyncio.get_running_loop().time() - began_s < 7.0  # 4 s, and a busy machine
+        assert (call,) == server.edge.calls.all()
+
+
+async def test_a_call_goes_on_over_a_new_path_once_ice_was_restarted() -> None:
+    network = await open_network(NetworkSettings(addresses=("127.0.0.1",)))
+    peer = make_peer_connection(network)
+    async with serving() as server, calling(server.base_url, peer=peer) as caller:
+        await caller.whip()
+        await caller.until_message("ready")
+        agent, server_peer = peer._agent, server_peer_of(server, caller.session_id)
+        before = selected_ports(server_peer)
+        await agent.begin_restart()
+        mine = tuple(map(candidate_from_aioice, agent.local_candidates))
+        fragment = encode_fragment(Fragment(agent.local_username, agent.local_password, mine, ended=True), "0")
+        headers = {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*"}
+        response = await caller.http.patch(caller.location, headers=headers, content=fragment)
+        reply = decode_fragment(response.content)
+        agent.remote_username, agent.remote_password = reply.ufrag, reply.password
+        await peer._add(reply.candidates)
+        done = await asyncio.gather(agent.finish_restart(), server_peer.restarted())
+        caller.microphone.say(await asyncio.to_thread(BECKETT.phrase, 0, 48_000))
+        heard = await caller.until_message("transcript", final=True)
+        await caller.until_loud()
+
+        assert (True, True) == tuple(done)
+        assert set() == before & selected_ports(server_peer)
+        assert heard["text"]
+
+
+def server_peer_of(server: RunningServer, session_id: str) -> Peer:
+    call = server.edge.calls.find(session_id)
+    assert call.jack is not None
+    connection: Any = call.jack._plug
+    assert isinstance(connection.peer, Peer)
+    return connection.peer
+
+
+def selected_ports(peer: Peer) -> set[int]:
+    """Of both ends."""
+    pair = peer._agent._link.selected
+    assert pair is not None
+    return {pair.local_candidate.port, pair.remote_candidate.port}
+
+
+async def test_a_caller_with_nothing_but_ipv6_talks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aioice.ice.get_host_addresses", lambda **_: ["::1"])
+    async with serving(webrtc={"addresses": ["::1"]}) as server, calling(server.base_url) as caller:
+        body = await caller.join()
+        await caller.until_message("ready")
+        await caller.send("text", text="hello")
+        await caller.until_loud()
+        addresses = {line.split()[4] for line in body["sdp"].splitlines() if line.startswith("a=candidate")}
+
+        assert {"::1"} == addresses
 
 
 async def test_a_session_is_taken_over_while_its_first_peer_still_lives() -> None:

@@ -45,6 +45,20 @@ async def test_after_the_last_frame_come_five_of_silence_and_then_nothing() -> N
     assert [SILENCE] * 5 == [data for _, data in sent[1:]]
 
 
+async def test_a_clock_that_was_late_puts_no_silence_into_speech() -> None:
+    track = VoiceTrack()
+    voice = speaking(track)
+    for _ in range(3):
+        voice.send(FRAME)
+    voice._tick(voice._due_ms + 80)  # four are due, two are there
+    for _ in range(3):
+        voice.send(FRAME)
+    sent = await packets(track, 6)
+    voice.close()
+
+    assert SILENCE not in [data for _, data in sent]
+
+
 async def test_clearing_leaves_nothing_to_be_sent() -> None:
     track = VoiceTrack()
     voice = speaking(track)
