@@ -53,7 +53,7 @@ from session.commands import (
 )
 from session.engine import Engine
 from session.errors import ErrorCode, SessionError
-from session.events import Attached, Detached, Event, Played, Ponged
+from session.events import Attached, Detached, Event, Played, Ponged, RoomChanged
 from session.notices import EndReason, ErrorOccurred, Notice
 from session.pacer import FRAME_MS
 from session.trace import RecordedEngine
@@ -175,6 +175,7 @@ class Runner:
 
     def room_changed(self, *, has_room: bool) -> None:
         self._mouth.room(has_room=has_room)
+        self.post(RoomChanged(has_room))
 
     # --- the loop -----------------------------------------------------------------------------------------------
 

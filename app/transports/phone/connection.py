@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, assert_never
 
@@ -47,6 +48,9 @@ CLOSING_S = 2.0
 
 _TAIL_S = 0.5
 """A gateway that sends no marks has the last word when it was sent, and plays it when it likes: so much later."""
+
+_MARK = re.compile(r"[0-9]{1,15}")
+"""What we name marks by; others are not ours."""
 
 _MISTAKES_PER_S = 0.2
 _MISTAKES = 10
@@ -206,7 +210,7 @@ class PhoneConnection:
             case Audio(pcm):
                 await self._hear(session, pcm)
             case MarkReached(name, heard):
-                if heard and name.isdecimal():
+                if heard and _MARK.fullmatch(name):
                     session.mark_reached(int(name))
             case Digit(digit):
                 await self._pressed(session, digit)

@@ -11,7 +11,7 @@ from app.wire.phone.detect import by_subprotocol
 from app.wire.phone.freeswitch import AudioFork, AudioStream
 from app.wire.phone.telnyx import Telnyx
 
-__all__ = ("codec_of", "subprotocol")
+__all__ = ("codec_of", "subprotocol", "which")
 
 
 def codec_of(gateway: str, settings: Telephony) -> Codec:
@@ -27,8 +27,13 @@ def codec_of(gateway: str, settings: Telephony) -> Codec:
             return CODECS[gateway]()
 
 
+def which(addressed: str | None, offered: Sequence[str]) -> str | None:
+    """Whose protocol is spoken, by the address or by the subprotocols; FreeSWITCH has one for each of its modules."""
+    told = by_subprotocol(offered)
+    return told if addressed is None or (addressed, told) == ("freeswitch", "freeswitch-fork") else addressed
+
+
 def subprotocol(gateway: str | None, offered: Sequence[str]) -> str | None:
     """The gateway's own, if it is offered; else that which carries a credential."""
-    gateway = gateway or by_subprotocol(offered)
     known = () if gateway is None else CODECS[gateway]().subprotocols
     return next((each for each in (*known, "bearer") if each in offered), None)

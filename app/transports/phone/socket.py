@@ -21,11 +21,10 @@ from app.spans import ids, incoming
 from app.transports.joining import call_for
 from app.transports.phone.connection import PhoneConnection
 from app.transports.phone.farewell import Farewell
-from app.transports.phone.gateways import subprotocol
+from app.transports.phone.gateways import subprotocol, which
 from app.transports.phone.greeting import GoneError, Greeted, greet
 from app.wire.phone.api import PhoneCall
 from app.wire.phone.catalogue import CODECS
-from app.wire.phone.detect import by_subprotocol
 from session.errors import SessionError
 
 __all__ = ("PhoneSocket",)
@@ -47,7 +46,7 @@ class PhoneSocket:
         gateway: str | None = scope.get("path_params", {}).get("gateway")
         try:
             identity = await self._upgraded(gateway, scope, send)
-            greeted = await self._greeted(gateway or by_subprotocol(scope.get("subprotocols", [])), receive, send)
+            greeted = await self._greeted(which(gateway, scope.get("subprotocols", [])), receive, send)
             call = await self._call_for(greeted.call, scope, identity)
         except Farewell as farewell:
             # A socket that was not accepted is refused with HTTP 403.
@@ -71,7 +70,8 @@ class PhoneSocket:
         if gateway is not None and gateway not in CODECS:
             raise Farewell(1008, f"unknown gateway; one of {', '.join(CODECS)} is allowed")
         identity = await self._trusted(self._exchange.trust.check_upgrade(gateway, scope))
-        chosen = subprotocol(gateway, scope.get("subprotocols", []))
+        offered = scope.get("subprotocols", [])
+        chosen = subprotocol(which(gateway, offered), offered)
         await send({"type": "websocket.accept", "subprotocol": chosen})
         return identity
 
@@ -110,7 +110,7 @@ def _metadata(phone: PhoneCall) -> dict[str, object]:
     return {
         "gateway": phone.gateway,
         "call_id": phone.call_id,
-        "from": phone.caller,
-        "to": phone.callee,
+        "from": phone.caller or parameters.pop("from", None),
+        "to": phone.callee or parameters.pop("to", None),
         "parameters": parameters,
     }

@@ -106,7 +106,7 @@ class Asterisk:
                 return self._speak(self._audio.spoken(pcm))
             case Mark(name):
                 self._marks.ask(name)
-                return [self._command("MARK_MEDIA", name)] if self.abilities.marks else []
+                return [self._command("MARK_MEDIA", name)]
             case Clear():
                 self._marks.clear()
                 # The report comes when the queue is empty, as it is after the flush, which has no report of its own.
@@ -137,8 +137,6 @@ class Asterisk:
         )
         events = self._audio.start(call)
         self._json, self._frame_bytes = as_json, frame_bytes
-        # ``ptime`` and marks came with the same versions.
-        self.abilities = Abilities(marks=as_json or "ptime" in fields, pause=True, hang_up=True)
         return [*events, Respond(self._command("ANSWER"))] if self._answers else events
 
     def _speak(self, data: bytes) -> list[Message]:

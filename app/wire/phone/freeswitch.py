@@ -2,8 +2,8 @@
 
 ``mod_audio_stream``: https://github.com/amigniter/mod_audio_stream; ``mod_audio_fork``:
 https://github.com/drachtio/drachtio-freeswitch-modules. Both send linear PCM, little-endian, as binary. The first text
-is what the dialplan gives along, any text; without it audio comes at once. Neither tells its rate. There is no message
-for the end: the socket closes.
+is what the dialplan gives along, any text; without it audio comes at once. Neither tells its rate, unless the dialplan
+does: as ``sampleRate`` of a JSON object. There is no message for the end: the socket closes.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ from app.wire.phone.envelope import json_object, text_of
 
 __all__ = ("AudioFork", "AudioStream", "MixType")
 
+RATES_HZ = {str(rate_hz): rate_hz for rate_hz in range(8000, 48_001, 8000)}
+
 MixType = Literal["mono", "mixed", "stereo"]
 
 
 class AudioFork:
     """
-    :param rate_hz: of both directions, as the start of the fork has it.
+    :param rate_hz: of both directions, as the start of the fork has it, where the first text has none.
     """
 
     name: ClassVar[str] = "freeswitch-fork"
@@ -63,7 +65,7 @@ class AudioStream:
     """The module as published writes what we send to a file and tells the dialplan of it: to play it into the call at
     once, and to stop it with ``killAudio``, takes one of the builds that do.
 
-    :param rate_hz: of both directions, as the start of the stream has it.
+    :param rate_hz: of both directions, as the start of the stream has it, where the first text has none.
     :param can_clear: whether the build knows ``killAudio``.
     """
 
@@ -85,10 +87,10 @@ class AudioStream:
         return []
 
     def encode(self, command: Command) -> list[Message]:
-        self._audio.must_have_started()
+        rate_hz = self._audio.must_have_started().output.rate_hz
         match command:
             case Speak(pcm):
-                kind = f'"audioDataType":"raw","sampleRate":{self._rate_hz}'
+                kind = f'"audioDataType":"raw","sampleRate":{rate_hz}'
                 payload = self._audio.spoken_base64(pcm)
                 return [f'{{"type":"streamAudio","data":{{{kind},"audioData":"{payload}"}}}}'] if payload else []
             case Clear():
@@ -102,7 +104,7 @@ class AudioStream:
 def _first(audio: CallAudio, message: Message, name: str, rate_hz: int, channels: int) -> list[Event]:
     """The start of the call: with what the first text tells of it, or without."""
     given = {} if isinstance(message, bytes) else _given(text_of(message))
-    form = SoundFormat("l16le", rate_hz)
+    form = SoundFormat("l16le", RATES_HZ.get(given.pop("sampleRate", ""), rate_hz))
     call = PhoneCall(
         gateway=name,
         call_id=given.pop("uuid", ""),

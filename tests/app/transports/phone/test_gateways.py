@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.telephony_settings import Telephony
-from app.transports.phone.gateways import codec_of, subprotocol
+from app.transports.phone.gateways import codec_of, subprotocol, which
 from app.wire.phone.api import SoundFormat, Started
 from app.wire.phone.catalogue import CODECS
 
@@ -31,6 +31,8 @@ def test_what_a_stream_does_not_tell_of_itself_is_in_the_settings(gateway: str) 
         ("jambonz", ["audio.jambonz.org"], "audio.jambonz.org"),
         (None, ["audio.jambonz.org"], "audio.jambonz.org"),
         (None, ["audio.drachtio.org"], "audio.drachtio.org"),
+        ("freeswitch", ["audio.drachtio.org"], "audio.drachtio.org"),
+        ("freeswitch", [], None),
         ("twilio", [], None),
         ("twilio", ["something"], None),
         ("twilio", ["bearer", "a token"], "bearer"),
@@ -40,4 +42,11 @@ def test_what_a_stream_does_not_tell_of_itself_is_in_the_settings(gateway: str) 
 def test_the_subprotocol_is_the_gateways_or_the_credentials(
     gateway: str | None, offered: list[str], chosen: str | None
 ) -> None:
-    assert chosen == subprotocol(gateway, offered)
+    assert chosen == subprotocol(which(gateway, offered), offered)
+
+
+def test_each_of_freeswitchs_modules_is_known_by_its_subprotocol() -> None:
+    assert "freeswitch-fork" == which("freeswitch", ["audio.drachtio.org"])
+    assert "freeswitch" == which("freeswitch", [])
+    assert "twilio" == which("twilio", ["audio.drachtio.org"])
+    assert which(None, []) is None

@@ -34,6 +34,15 @@ def test_metadata_tells_of_the_call(make: type[AudioFork | AudioStream]) -> None
 
 
 @pytest.mark.parametrize("make", [AudioFork, AudioStream])
+@pytest.mark.parametrize(("given", "rate_hz"), [("16000", 16_000), ('"24000"', 24_000), ("44100", 8000), ('"x"', 8000)])
+def test_metadata_may_tell_the_rate(make: type[AudioFork | AudioStream], given: str, rate_hz: int) -> None:
+    (event,) = make().decode(f'{{"sampleRate": {given}}}')
+
+    assert isinstance(event, Started)
+    assert SoundFormat("l16le", rate_hz) == event.call.input == event.call.output
+
+
+@pytest.mark.parametrize("make", [AudioFork, AudioStream])
 @pytest.mark.parametrize("text", ["any text, by any dialplan", "[1]", ""])
 def test_metadata_may_be_any_text(make: type[AudioFork | AudioStream], text: str) -> None:
     assert [Started(PhoneCall(make.name, "", L16, L16, parameters={"metadata": text}))] == make().decode(text)
