@@ -1,4 +1,4 @@
-"""``beluga-voice``: serve, talk, check, providers, agent, replay, token.
+"""``beluga-voice``: serve, talk, dial, check, providers, agent, replay, token.
 
 A command imports what it needs when it is called.
 """
@@ -81,27 +81,47 @@ def providers() -> None:
 
 @cli.command()
 def token(
-    scope: Annotated[list[str], typer.Option(help="talk, read or manage; may be given several times.")],
-    ttl: Annotated[str, typer.Option(help="How long it is valid: 30s, 5m, 1h.")] = "1h",
+    scope: Annotated[list[str] | None, typer.Option(help="talk, read or manage; may be given several times.")] = None,
+    ttl: Annotated[str | None, typer.Option(help="How long it is valid: 30s, 5m, 1h; 1h unless set.")] = None,
+    gateway: Annotated[
+        str | None, typer.Option(help="For one connection of this gateway instead; telephony.token_ttl unless --ttl.")
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Mint a client token, signed with auth.jwt_secret."""
     from app.auth import Scope, mint  # noqa: PLC0415 - only needed here
-    from session.config import duration_ms  # noqa: PLC0415 - as above
+    from app.gateways.tokens import OneShotTokens  # noqa: PLC0415 - as above
+    from app.wire.phone.catalogue import CODECS  # noqa: PLC0415 - as above
 
-    secret = _settings(config, {}).auth.jwt_secret
-    wanted = [name for given in scope for name in given.replace(",", " ").split()]
+    settings = _settings(config, {})
+    wanted = [name for given in scope or () for name in given.replace(",", " ").split()]
     mistakes = [f"--scope: {name!r} given, {', '.join(Scope)} allowed" for name in wanted if name not in set(Scope)]
-    ttl_s = 0.0
-    try:
-        ttl_s = duration_ms(float(ttl) if ttl.isdecimal() else ttl) / 1000
-    except ValueError:
-        mistakes.append(f"--ttl: {ttl!r} given, a duration such as 30s, 5m or 1h allowed")
+    if gateway is not None and gateway not in CODECS:
+        mistakes.append(f"--gateway: {gateway!r} given, {', '.join(CODECS)} allowed")
+    if bool(wanted) == (gateway is not None):
+        mistakes.append("--scope: given or --gateway, one of them needed")
+    ttl_s = _ttl_s(ttl, settings.telephony.token_ttl if gateway is not None else 3600.0, mistakes)
+    secret = settings.auth.jwt_secret
     if secret is None:
         mistakes.append("auth.jwt_secret: not set, needed to sign a token")
     if mistakes or secret is None:
         _refuse(mistakes)
-    typer.echo(mint(secret.get_secret_value(), frozenset(map(Scope, wanted)), ttl_s))
+    if gateway is not None:
+        typer.echo(OneShotTokens(secret.get_secret_value()).mint(gateway, ttl_s))
+    else:
+        typer.echo(mint(secret.get_secret_value(), frozenset(map(Scope, wanted)), ttl_s))
+
+
+def _ttl_s(given: str | None, default_s: float, mistakes: list[str]) -> float:
+    from session.config import duration_ms  # noqa: PLC0415 - only needed here
+
+    if given is None:
+        return default_s
+    try:
+        return duration_ms(float(given) if given.isdecimal() else given) / 1000
+    except ValueError:
+        mistakes.append(f"--ttl: {given!r} given, a duration such as 30s, 5m or 1h allowed")
+        return 0.0
 
 
 def _settings(config: Path | None, flags: Mapping[str, Any]) -> Settings:
@@ -121,11 +141,13 @@ def _refuse(lines: list[str]) -> NoReturn:
 
 def _plug_in_clients() -> None:
     """The commands that are a program of their own."""
-    from app.example_agent import agent_command  # noqa: PLC0415 - late, so that this file can be read from the top
+    from app.dial.command import dial_command  # noqa: PLC0415 - late, so that this file can be read from the top
+    from app.example_agent import agent_command  # noqa: PLC0415 - as above
     from app.replay import replay_command  # noqa: PLC0415 - as above
     from app.talk import talk_command  # noqa: PLC0415 - as above
 
     cli.command("talk")(talk_command)
+    cli.command("dial")(dial_command)
     cli.command("agent")(agent_command)
     cli.command("replay")(replay_command)
 

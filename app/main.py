@@ -19,9 +19,11 @@ from app.auth import Gate
 from app.body_limit import BodyLimit
 from app.calls import Calls
 from app.edge import Edge
-from app.routes import health, page, sessions, webrtc
+from app.gateways.exchange import Exchange
+from app.routes import health, outbound_calls, page, sessions, telephony, webrtc
 from app.settings import Settings
 from app.traces import Traces
+from app.transports.phone.socket import PhoneSocket
 from app.transports.websocket import AudioSocket
 from app.wire.messages import MAX_MESSAGE_BYTES
 from session import FrameCounts
@@ -43,10 +45,16 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.edge = edge
     app.state.traces = traces
     app.state.webrtc = webrtc.make(edge)
+    app.state.exchange = exchange = Exchange.of(settings, edge.gate)
     app.include_router(health.router)
     app.include_router(sessions.router)
     app.include_router(webrtc.router)
+    app.include_router(telephony.router)
+    app.include_router(outbound_calls.router)
     app.router.routes.append(WebSocketRoute("/v1/ws", AudioSocket(edge), name="audio_socket"))
+    phone = PhoneSocket(edge, exchange)
+    for path in ("", "/{gateway}", "/{gateway}/{token}"):
+        app.router.routes.append(WebSocketRoute(f"/v1/telephony{path}", phone, name="phone_socket"))
     app.router.routes.extend(page.routes())
     app.add_middleware(BodyLimit, max_bytes=MAX_MESSAGE_BYTES)
     if settings.auth.allowed_origins:
@@ -99,6 +107,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         running.cancel()
         await asyncio.wait([running])
         await edge.aclose()
+        await app.state.exchange.aclose()
         if not isinstance(peers, str):
             await peers.aclose()
         await app.state.traces.aclose()

@@ -17,9 +17,11 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from app.session_settings import read_session
+from app.setting_types import TABLE, Name, Seconds
+from app.telephony_settings import SECRETS, Telephony, telephony_contradictions
 from app.transports.ice.servers import parse_server_url
 from providers.registry import KINDS, Kind, names
-from session.config import SessionConfig, duration_ms
+from session.config import SessionConfig
 
 __all__ = (
     "AgentChoice",
@@ -52,17 +54,6 @@ class WrongSettings(Exception):
         self.lines = lines
 
 
-def _seconds(given: object) -> float:
-    if isinstance(given, str) and given.replace(".", "", 1).isdigit():
-        given = float(given)
-    if not isinstance(given, str | int | float):
-        raise ValueError("a duration such as 500ms, 30s or 5m")  # noqa: TRY004 - pydantic collects ValueErrors
-    try:
-        return duration_ms(given) / 1000
-    except (ValueError, OverflowError):
-        raise ValueError("a duration such as 500ms, 30s or 5m") from None
-
-
 def _list(given: object) -> object:
     """``a,b`` for those who write no JSON into their environment."""
     return [item.strip() for item in given.split(",") if item.strip()] if isinstance(given, str) else given
@@ -76,15 +67,8 @@ def _parts(given: object) -> object:
     return [{"provider": part} if isinstance(part, str) else part for part in each] if isinstance(each, list) else each
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds)]
-Name = Annotated[str, Field(min_length=1)]
-
-
-_TABLE = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
 class Server(BaseModel):
-    model_config = _TABLE
+    model_config = TABLE
 
     host: Name = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
@@ -95,7 +79,7 @@ class Server(BaseModel):
 
 
 class Part(BaseModel):
-    model_config = _TABLE
+    model_config = TABLE
 
     provider: Name
     options: dict[str, Any] = {}
@@ -104,7 +88,7 @@ class Part(BaseModel):
 class SpeechPart(BaseModel):
     """``fallback``: further providers, tried in order."""
 
-    model_config = _TABLE
+    model_config = TABLE
 
     provider: Name
     options: dict[str, Any] = {}
@@ -118,7 +102,7 @@ class VoicePart(SpeechPart):
 
 
 class AgentChoice(BaseModel):
-    model_config = _TABLE
+    model_config = TABLE
 
     provider: Name
     options: dict[str, Any] = {}
@@ -138,7 +122,7 @@ class AgentPart(AgentChoice):
 
 
 class Limits(BaseModel):
-    model_config = _TABLE
+    model_config = TABLE
 
     max_sessions: Annotated[int, Field(ge=1, le=100_000)] = 100
     starts_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 600
@@ -154,7 +138,7 @@ class Limits(BaseModel):
 
 
 class Auth(BaseModel):
-    model_config = _TABLE
+    model_config = TABLE
 
     api_keys: Annotated[list[SecretStr], BeforeValidator(_list)] = []
     jwt_secret: SecretStr | None = None
@@ -166,7 +150,7 @@ class Auth(BaseModel):
 
 
 class Log(BaseModel):
-    model_config = _TABLE
+    model_config = TABLE
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "console", "json"] = "auto"
@@ -189,7 +173,7 @@ MaybePort = Annotated[int | None, Field(ge=1, le=65535)]
 
 
 class WebRtc(BaseModel):
-    model_config = _TABLE
+    model_config = TABLE
 
     enabled: bool = True
     addresses: Annotated[list[Name], BeforeValidator(_list)] = []
@@ -222,7 +206,7 @@ class WebRtc(BaseModel):
 
 
 class Settings(BaseModel):
-    model_config = _TABLE | ConfigDict(arbitrary_types_allowed=True)
+    model_config = TABLE | ConfigDict(arbitrary_types_allowed=True)
 
     server: Server = Server()
     stt: SpeechPart = SpeechPart(provider="moonshine")
@@ -237,6 +221,7 @@ class Settings(BaseModel):
     auth: Auth = Auth()
     log: Log = Log()
     webrtc: WebRtc = WebRtc()
+    telephony: Telephony = Telephony()
 
 
 def load(
@@ -373,19 +358,23 @@ def _explain(error: ValidationError) -> Iterator[str]:
 
 
 def _known(location: tuple[int | str, ...]) -> str:
+    return f"known are {', '.join(_table(location).model_fields)}"
+
+
+def _table(location: tuple[int | str, ...]) -> Any:
+    """The table that the setting stands in."""
     table: Any = Settings
     for part in location[:-1]:
         if not isinstance(part, int):
             annotation = table.model_fields[part].annotation
             table = get_args(annotation)[0] if get_args(annotation) else annotation  # of a list, what is in it
-    return f"known are {', '.join(table.model_fields)}"
+    return table
 
 
 def _range(location: tuple[int | str, ...], context: Mapping[str, Any]) -> str:
     """Both ends, though pydantic names only the one that was passed."""
-    table = type(Settings.model_fields[str(location[0])].default)
     limits: dict[str, Any] = {}
-    for constraint in table.model_fields[str(location[1])].metadata:
+    for constraint in _table(location).model_fields[str(location[-1])].metadata:
         for end in ("ge", "le"):
             limits.setdefault(end, getattr(constraint, end, None))
             limits[end] = getattr(constraint, end, None) if limits[end] is None else limits[end]
@@ -402,10 +391,12 @@ def _shown(location: tuple[int | str, ...], value: object) -> str:
     """What was given, unless it may be a secret."""
     if location[0] == "auth" and location[1] != "allowed_origins":
         return "***"
-    if location[-1] in {"secret", "options", "fallback", "turn_secret", "turn_password"}:
+    if location[-1] in {"secret", "options", "fallback", "turn_secret", "turn_password"} | SECRETS:
         return "***"
     if not isinstance(value, str | int | float):
         return f"a {type(value).__name__}"
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        return "***"  # JSON that is none may hold anything
     return repr(value) if isinstance(value, str) else str(value)
 
 
@@ -416,6 +407,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     yield from _unknown_providers(settings)
     yield from _weak_credentials(settings.auth)
     yield from _webrtc_contradictions(settings.webrtc)
+    yield from telephony_contradictions(settings.telephony)
     fallback = ((f"agent.fallback.{at}", agent) for at, agent in enumerate(settings.agent.fallback))
     for path, agent in (("agent", settings.agent), *fallback):
         for name in ("url", "secret"):

@@ -17,7 +17,7 @@ import httpx
 
 from providers.errors import Malformed, ProviderError, Rejected, TimedOut, Unreachable
 
-__all__ = ("TRACEPARENT", "Answer", "HttpStream", "Limits")
+__all__ = ("TRACEPARENT", "Answer", "HttpStream", "Limits", "seconds_from_now")
 
 TRACEPARENT: ContextVar[str | None] = ContextVar("TRACEPARENT", default=None)
 """The W3C trace context of the running turn: whoever traces sets it in the session's task, the request carries it."""
@@ -112,7 +112,7 @@ class Answer:
     ) -> None:
         self.status = response.status_code
         self.content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        self.retry_after_s = _seconds_from_now(response.headers.get("retry-after"))
+        self.retry_after_s = seconds_from_now(response.headers.get("retry-after"))
         self._encoding = response.headers.get("content-encoding", "identity")
         self._chunks = chunks
         self._limits = limits
@@ -180,7 +180,7 @@ def _translated(provider: str, limits: Limits) -> Iterator[None]:
         raise Rejected(str(error) or type(error).__name__, provider=provider) from error
 
 
-def _seconds_from_now(retry_after: str | None) -> float | None:
+def seconds_from_now(retry_after: str | None) -> float | None:
     """``Retry-After`` is seconds or a date (RFC 9110 § 10.2.3); None where it is neither."""
     if retry_after is None:
         return None

@@ -30,6 +30,7 @@ from session.events import (
     Judged,
     Played,
     Ponged,
+    RoomChanged,
     SayAsked,
     SayCancelled,
     Spoken,
@@ -171,6 +172,8 @@ class Engine:
                 self._presence.attached()
             case Ponged():
                 self._presence.ponged()
+            case RoomChanged():
+                self._replier.room_changed(has_room=event.has_room)
             case _:
                 assert_never(event)
 

@@ -28,6 +28,7 @@ __all__ = (
     "Judged",
     "Played",
     "Ponged",
+    "RoomChanged",
     "SayAsked",
     "SayCancelled",
     "Spoken",
@@ -180,6 +181,13 @@ class Attached:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class RoomChanged:
+    """Whether the listener's buffer takes more audio: while it does not, a reply stands still, and is not stuck."""
+
+    has_room: bool
+
+
 Event = (
     Started
     | Heard
@@ -201,4 +209,5 @@ Event = (
     | Ponged
     | Detached
     | Attached
+    | RoomChanged
 )

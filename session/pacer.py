@@ -1,7 +1,8 @@
 """Audio out on time: 20 ms frames, a little ahead of the clock and never more.
 
 Pure: ``tick`` is told the time and returns the frames that are due. A listener is taken to play each frame in its turn
-without a gap, so the time also tells what has been heard; one that reports its own position is believed instead.
+without a gap, so the time also tells what has been heard; one that reports its own position is believed instead, and
+one that sends marks back (``session.marks``) corrects the time.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 from collections import deque
 
 from providers.audio import BYTES_PER_SAMPLE
+from session.marks import Marks
 
-__all__ = ("FRAME_MS", "LEAD_MS", "Pacer")
+__all__ = ("FRAME_MS", "LEAD_MS", "MARK_EVERY_MS", "Pacer")
 
 FRAME_MS = 20
 
@@ -19,20 +21,28 @@ LEAD_MS = 100
 little enough that an interruption leaves almost nothing to be dropped at the listener's. At most 200."""
 
 
+MARK_EVERY_MS = 500
+"""Of audio that goes on; one more stands where it ends."""
+
 UNHEARD_FRAMES = 50
 """A listener that is further behind than a second cannot have all of it again."""
 
 
 class Pacer:
-    """The queue of one reply at a time. Audio is signed 16-bit little-endian mono at ``rate_hz``."""
+    """The queue of one reply at a time. Audio is signed 16-bit little-endian mono at ``rate_hz``. ``marks``: of a
+    listener who sends them back."""
 
-    def __init__(self, rate_hz: int, lead_ms: int = LEAD_MS) -> None:
+    def __init__(self, rate_hz: int, lead_ms: int = LEAD_MS, marks: Marks | None = None) -> None:
         self.frame_samples = rate_hz * FRAME_MS // 1000
         self.playing = False
         self.late_frames = 0
         self.sent_samples = 0
         self._rate_hz = rate_hz
         self._lead_ms = lead_ms
+        self._marks = marks or Marks(come_back=False)
+        self._marked_samples = 0
+        self._held_ms: int | None = None
+        self._ticked_frames = 0
         self._frame_bytes = self.frame_samples * BYTES_PER_SAMPLE
         self._queue = bytearray()
         self._due_ms = 0
@@ -47,17 +57,25 @@ class Pacer:
     @property
     def at_rest(self) -> bool:
         """Whether time changes nothing until more is queued or played."""
-        return not self._on_the_way and not (self.playing and self._queue)
+        return not (self._on_the_way or self._marks.are_awaited or (self.playing and self._queue))
 
     @property
     def due_ms(self) -> int:
         """When a listener has played everything that was sent; past, or 0, where that is so already."""
         return self._due_ms
 
+    @property
+    def delay_ms(self) -> int:
+        """How much later than that it is, as far as marks have told."""
+        return self._marks.delay_ms
+
     def push(self, pcm: bytes) -> None:
         self._queue += pcm
 
     def play(self, now_ms: int) -> None:
+        if self._held_ms is not None:
+            self._postpone(now_ms - self._held_ms)
+            self._held_ms = None
         self.playing = True
         self._due_ms = max(self._due_ms, now_ms)
 
@@ -65,6 +83,11 @@ class Pacer:
         """Send nothing more. What was sent is still heard, so ``play`` goes on with the sample after it."""
         self.playing = False
         self._dry = True
+
+    def hold(self, now_ms: int) -> None:
+        """As ``pause``, of a listener who stands still and keeps what was sent, until ``play``."""
+        self.pause()
+        self._held_ms = now_ms
 
     def clear(self) -> None:
         """Drop everything; the next reply starts at sample 0."""
@@ -74,9 +97,10 @@ class Pacer:
         self._dry, self._unfilled_since_ms = True, None
         self._due_ms = 0
         self.sent_samples = self._heard_samples = 0
-        self._reported_samples = None
+        self._reported_samples = self._held_ms = None
         self._unheard.clear()
-        self._reports_from_samples = 0
+        self._reports_from_samples = self._marked_samples = 0
+        self._marks.forget()
 
     def rewind(self, now_ms: int) -> int:
         """While paused: what was sent and not heard did not arrive. It is sent again; how many samples, is returned.
@@ -94,8 +118,9 @@ class Pacer:
         self._on_the_way.clear()
         self._dry, self._due_ms = True, 0
         self.sent_samples -= len(again) // BYTES_PER_SAMPLE
-        self._heard_samples = self._reports_from_samples = self.sent_samples
-        self._reported_samples = None
+        self._heard_samples = self._reports_from_samples = self._marked_samples = self.sent_samples
+        self._reported_samples = self._held_ms = None
+        self._marks.forget()
         return len(again) // BYTES_PER_SAMPLE
 
     def report(self, played_ms: int) -> None:
@@ -109,11 +134,30 @@ class Pacer:
         if sent_samples or not played_samples:
             self._reported_samples = self._reports_from_samples + min(played_samples, sent_samples)
 
+    def mark(self) -> int | None:
+        """After ``tick``: the number of a mark that is to stand behind what was sent so far, if it is time for one."""
+        unmarked = self.sent_samples - self._marked_samples
+        ends = self.playing and not self._queue and not self._ticked_frames
+        if unmarked <= 0 or not (ends or unmarked * 1000 >= MARK_EVERY_MS * self._rate_hz):
+            return None
+        self._marked_samples = self.sent_samples
+        return self._marks.set(self.sent_samples, self._due_ms)
+
+    def reached(self, number: int, now_ms: int) -> None:
+        """A mark came back: what was sent before it has been played."""
+        self._marks.reached(number, now_ms)
+
     def heard_samples(self, now_ms: int) -> int:
-        while self._on_the_way and self._on_the_way[0][0] <= now_ms:
+        if self._held_ms is not None:
+            now_ms = min(now_ms, self._held_ms)
+        self._marks.give_up(now_ms)
+        limit, clock_ms = self._marks.next_samples, now_ms - self._marks.delay_ms
+        while self._on_the_way and self._on_the_way[0][0] <= clock_ms:
+            if limit is not None and self._on_the_way[0][1] >= limit:
+                break
             self._heard_samples = self._on_the_way.popleft()[1]
         reported = self._reported_samples
-        heard = self._heard_samples if reported is None else reported
+        heard = max(self._heard_samples, self._marks.reached_samples) if reported is None else reported
         while self._unheard and self._unheard[0][0] <= heard:
             self._unheard.popleft()
         return heard
@@ -147,4 +191,10 @@ class Pacer:
             frames.append(frame if full else frame.ljust(self._frame_bytes, b"\0"))
         if not self._queue and now_ms >= self._due_ms:
             self._dry = True
+        self._ticked_frames = len(frames)
         return frames
+
+    def _postpone(self, by_ms: int) -> None:
+        self._on_the_way = deque((due_ms + by_ms, samples) for due_ms, samples in self._on_the_way)
+        self._due_ms += by_ms
+        self._marks.postpone(by_ms)

@@ -83,6 +83,7 @@ class Replier:
     def __init__(self, desk: Desk, config: SessionConfig, rate_hz: int) -> None:
         self.reply: Reply | None = None
         self.attached = True
+        self._has_room = True
         self._desk = desk
         self._config = config
         self._rate_hz = rate_hz
@@ -268,6 +269,11 @@ class Replier:
             reply.spoken_end_ms = None  # the wait for the connection is no latency of ours
         self._play(reply)
 
+    def room_changed(self, *, has_room: bool) -> None:
+        self._has_room = has_room
+        if self.reply is not None:
+            self._watch_playout(self.reply)
+
     def playout_stalled(self) -> None:
         """The position does not move any more: what was sent counts as heard, and what was not is given up."""
         reply = self.reply
@@ -367,7 +373,7 @@ class Replier:
             self._desk.give(Pause())
 
     def _watch_playout(self, reply: Reply) -> None:
-        if reply.playing and not reply.playout.heard_all:
+        if reply.playing and self._has_room and not reply.playout.heard_all:
             self._desk.deadlines.set("playout", self._desk.now_ms + STALLED_MS)
         else:
             self._desk.deadlines.clear("playout")

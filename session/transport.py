@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
-__all__ = ("CanPing", "Transport")
+__all__ = ("Buffered", "CanPing", "HasBuffer", "Transport")
 
 
 class Transport(Protocol):
@@ -29,3 +29,30 @@ class CanPing(Protocol):
 
     async def ping(self) -> None:
         """Return when the other end has answered. Cancelled when the session ends; what it raises is no answer."""
+
+
+Buffered = Literal["kept", "dropped", "plays on"]
+"""What becomes of the audio in a buffer when it is told to stop."""
+
+
+@runtime_checkable
+class HasBuffer(Protocol):
+    """What a transport has besides, whose other end plays from a buffer of its own that can be steered.
+
+    Whoever drives it tells ``VoiceSession.mark_reached`` of marks that came back, and ``VoiceSession.room_changed``
+    when the buffer is full and when it has room again.
+    """
+
+    lead_ms: int
+    """How far ahead of the clock audio is to be sent."""
+    returns_marks: bool
+
+    def mark(self, number: int) -> None:
+        """Here something ends: what was handed over is sent, whatever it would have been put together with. To be sent
+        back when it has been played, where it ``returns_marks``."""
+
+    def pause(self) -> Buffered:
+        """Stop what plays, if it can be stopped."""
+
+    def resume(self) -> None:
+        """After a pause that ``kept`` it."""

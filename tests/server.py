@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
 from app.edge import Edge
 from app.main import create_app
@@ -99,6 +100,7 @@ class RunningServer:
 
     base_url: str
     edge: Edge
+    app: FastAPI
 
     @property
     def ws_url(self) -> str:
@@ -116,7 +118,7 @@ async def running(env: Mapping[str, str] | None = None, **tables: Any) -> AsyncI
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await edge.ready.wait()
-        yield RunningServer(f"http://127.0.0.1:{listener.getsockname()[1]}", edge)
+        yield RunningServer(f"http://127.0.0.1:{listener.getsockname()[1]}", edge, app)
     finally:
         server.should_exit = True
         await serving

@@ -346,7 +346,15 @@ def check_course_of_a_turn(block: Block) -> None:
     assert int(first) - int(second) == int(difference)
 
 
-SHOWN = {README: check_call, TUTORIAL: check_call, DESIGN: check_course_of_a_turn}
+def check_configuration(block: Block) -> None:
+    """Of somebody else's system, in its own words. Where its addresses lead to:
+    tests/test_docs_gateways.py."""
+    assert block.text.strip()
+
+
+SHOWN = {README: check_call, TUTORIAL: check_call, DESIGN: check_course_of_a_turn} | {
+    page: check_configuration for page in PAGES if page.parent.name == "gateways"
+}
 
 
 @each("text")

@@ -147,6 +147,7 @@ ALSO_SPOKEN_BY = {
         f"app/transports/{name}.py"
         for name in ("ice/compatibility", "ice/trickle", "webrtc/channel", "webrtc/connection", "webrtc/voice")
     },
+    "av": {"app/wire/phone/sound.py"},  # FFmpeg's codecs: Opus there, G.722 here
     "aioice": {
         f"app/transports/{name}.py" for name in ("ice/agent", "ice/compatibility", "ice/network", "webrtc/peers")
     },

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from starlette.types import Send
 
 from app.transports.outbox import Outbox
+from app.transports.writer import Writer
 from app.wire import messages
 from app.wire.messages import FRAME_MS, AudioFormat
 from providers import audio
@@ -36,17 +37,16 @@ class Line:
     ) -> None:
         self.rate_hz: int = output.sample_rate
         self._encoding = output.encoding
-        self._outbox = Outbox(max_frames=_MAX_FRAMES, stalled_after_s=stalled_after_s)
+        self._outbox = Outbox[str](max_frames=_MAX_FRAMES, stalled_after_s=stalled_after_s, size_bytes=len)
         self._clock_s = asyncio.get_running_loop().time
-        self._wake = asyncio.Event()
+        self._writer = Writer(lambda: self._outbox.take(self._clock_s()), self._outbox.done)
         self._abort = abort
         self._dropped = dropped
-        self._farewell: tuple[int, str] | None = None
 
     # --- what the session calls
 
     def send_audio(self, frame: bytes) -> None:
-        if self._farewell is not None:
+        if self.closing:
             return
         before = self._outbox.dropped_frames
         self._outbox.put_audio(audio.encode(frame, self._encoding), self._clock_s())
@@ -65,8 +65,8 @@ class Line:
 
     @property
     def closing(self) -> bool:
-        """Whether the last word is in the queue, or written: what the client still sends is for nobody."""
-        return self._farewell is not None
+        """As ``Writer.closing``."""
+        return self._writer.closing
 
     def tell(self, notice: Notice) -> None:
         text = messages.encode(notice)
@@ -77,38 +77,20 @@ class Line:
             self.close(1001 if going_away else 1000, notice.reason)
 
     def send(self, text: str) -> None:
-        if self._farewell is None:
+        if not self.closing:
             self._outbox.put_message(text, self._clock_s())
             self._wake_writer()
 
     def close(self, code: int, reason: str) -> None:
         """After what is waiting. The first code stands."""
-        if self._farewell is None:
-            self._farewell = (code, reason)
-            self._wake.set()
+        self._writer.close(code, reason)
 
     async def write(self, send: Send) -> None:
         """Write until closed. Ends early, quietly, when the client is gone."""
-        try:
-            while True:
-                item = self._outbox.take(self._clock_s())
-                if item is not None:
-                    kind = "text" if isinstance(item, str) else "bytes"
-                    await send({"type": "websocket.send", kind: item})
-                    self._outbox.done()
-                elif self._farewell is not None:
-                    code, reason = self._farewell
-                    await send({"type": "websocket.close", "code": code, "reason": reason})
-                    return
-                else:
-                    self._wake.clear()
-                    await self._wake.wait()
-        except (OSError, RuntimeError):
-            # The connection is gone, or another message has closed it: the reader sees that too, and tells the session.
-            return
+        await self._writer.write(send)
 
     def _wake_writer(self) -> None:
         if self._outbox.stalled:
-            self._farewell = (1011, "the client does not read")
+            self.close(1011, "the client does not read")
             self._abort()
-        self._wake.set()
+        self._writer.wake()

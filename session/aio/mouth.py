@@ -6,11 +6,13 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import assert_never
 
 from session.aio.echo_cancellation import EchoCancellation
 from session.aio.media_clock import MediaClock
+from session.marks import Marks
 from session.pacer import FRAME_MS, Pacer
-from session.transport import Transport
+from session.transport import HasBuffer, Transport
 
 __all__ = ("FrameCounts", "Mouth", "OutputQueue")
 
@@ -44,7 +46,13 @@ class Mouth:
         self._played = played
         self._frames = frames
         self._echo = echo
+        self._buffer = transport if isinstance(transport, HasBuffer) else None
         self._pacer = Pacer(transport.rate_hz)
+        if self._buffer is not None:
+            marks = Marks(come_back=self._buffer.returns_marks)
+            self._pacer = Pacer(transport.rate_hz, self._buffer.lead_ms, marks)
+        self._has_room = True
+        self._echo_next_ms = self._echo_delay_ms = 0
         self._clock = MediaClock.of_running_loop()
         self._turn_id = ""
         self._told = (0, 0)
@@ -56,11 +64,29 @@ class Mouth:
 
     def play(self, turn_id: str) -> None:
         self._turn_id = turn_id
+        if self._buffer is not None:
+            self._buffer.resume()
         self._pacer.play(self._clock_ms())
         self._run()
 
     def pause(self) -> None:
-        self._pacer.pause()
+        if self._buffer is None:
+            self._pacer.pause()
+            return
+        now_ms = self._clock_ms()
+        buffered = self._buffer.pause()
+        match buffered:
+            case "kept":
+                self._pacer.hold(now_ms)
+                self._is_not_heard(now_ms)
+            case "dropped":
+                self._pacer.pause()
+                self._pacer.rewind(now_ms)
+                self._is_not_heard(now_ms)
+            case "plays on":
+                self._pacer.pause()
+            case _:
+                assert_never(buffered)
 
     def rewind(self) -> None:
         now_ms = self._clock_ms()
@@ -78,6 +104,16 @@ class Mouth:
         self._pacer.report(played_ms)
         self._tick(self._clock_ms())
 
+    def reached(self, number: int) -> None:
+        now_ms = self._clock_ms()
+        self._pacer.reached(number, now_ms)
+        self._tick(now_ms)
+
+    def room(self, *, has_room: bool) -> None:
+        """Nothing is sent to a buffer that is full; it goes on where it stopped."""
+        self._has_room = has_room
+        self._run()
+
     def close(self) -> None:
         self._clock.remove(self._tick)
 
@@ -89,13 +125,13 @@ class Mouth:
 
     def _tick(self, now_ms: int) -> None:
         late_before = self._pacer.late_frames
-        frames = self._pacer.tick(now_ms)
-        due_ms = self._pacer.due_ms - len(frames) * FRAME_MS
+        frames = self._pacer.tick(now_ms) if self._has_room else []
         for frame in frames:
             self._transport.send_audio(frame)
-            if self._echo is not None:
-                self._echo.sent(frame, due_ms)
-            due_ms += FRAME_MS
+        if self._echo is not None and frames:
+            self._reflect(self._echo, frames)
+        if self._buffer is not None and self._has_room and (number := self._pacer.mark()) is not None:
+            self._buffer.mark(number)
         self._frames.sent += len(frames)
         self._frames.late_sent += self._pacer.late_frames - late_before
         position = (self._pacer.sent_samples, self._pacer.heard_samples(now_ms))
@@ -104,6 +140,15 @@ class Mouth:
         if position != self._told:
             self._told = position
             self._played(self._turn_id, *position)
+
+    def _reflect(self, echo: EchoCancellation, frames: list[bytes]) -> None:
+        """The reference moves to when it is heard where a sound begins, and not within one."""
+        due_ms = self._pacer.due_ms - len(frames) * FRAME_MS
+        if due_ms != self._echo_next_ms:
+            self._echo_delay_ms = self._pacer.delay_ms
+        self._echo_next_ms = self._pacer.due_ms
+        for number, frame in enumerate(frames):
+            echo.sent(frame, due_ms + number * FRAME_MS + self._echo_delay_ms)
 
     def _is_not_heard(self, now_ms: int) -> None:
         """What was sent, and is not due yet."""

@@ -53,7 +53,7 @@ from session.commands import (
 )
 from session.engine import Engine
 from session.errors import ErrorCode, SessionError
-from session.events import Attached, Detached, Event, Played, Ponged
+from session.events import Attached, Detached, Event, Played, Ponged, RoomChanged
 from session.notices import EndReason, ErrorOccurred, Notice
 from session.pacer import FRAME_MS
 from session.trace import RecordedEngine
@@ -171,6 +171,13 @@ class Runner:
 
     def report_played(self, played_ms: int) -> None:
         self._mouth.report(played_ms)
+
+    def mark_reached(self, number: int) -> None:
+        self._mouth.reached(number)
+
+    def room_changed(self, *, has_room: bool) -> None:
+        self._mouth.room(has_room=has_room)
+        self.post(RoomChanged(has_room))
 
     # --- the loop -----------------------------------------------------------------------------------------------
 

@@ -239,6 +239,16 @@ class VoiceSession:
         if self._runner is not None and self._engine.active:
             self._runner.report_played(played_ms)
 
+    def mark_reached(self, number: int) -> None:
+        """A mark of the transport's (``HasBuffer``) came back: what was sent before it has been played."""
+        if self._runner is not None and self._engine.active:
+            self._runner.mark_reached(number)
+
+    def room_changed(self, *, has_room: bool) -> None:
+        """The transport's buffer (``HasBuffer``) is full, or has room again; meanwhile nothing is sent."""
+        if self._runner is not None and self._engine.active:
+            self._runner.room_changed(has_room=has_room)
+
     def on_state_changed(self, callback: StateCallback) -> None:
         """Call it, sync or async, with each new state, in order. What it raises is logged and counted."""
         self._callbacks.add(callback)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from app.auth import AUDIENCE
 from app.cli import cli
+from app.gateways.tokens import OneShotTokens
 from tests.server import QUICK, ROOT
 
 SECRET = "a secret of thirty-two bytes and more"
@@ -89,3 +90,27 @@ def test_a_token_of_nonsense_is_refused_line_by_line() -> None:
 
     assert 2 == result.exit_code
     assert ["--scope", "--ttl", "auth.jwt_secret"] == [line.split(":")[0] for line in result.stderr.splitlines()]
+
+
+def test_a_token_for_a_gateway_opens_one_connection() -> None:
+    env = {"BELUGA_AUTH__JWT_SECRET": SECRET}
+    result = CliRunner().invoke(cli, ["token", "--gateway", "freeswitch", "--ttl", "1m"], env=env)
+    tokens = OneShotTokens(SECRET)
+
+    assert tokens.use("freeswitch", result.output.strip())
+    assert not tokens.use("freeswitch", result.output.strip())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "--scope: given or --gateway, one of them needed"),
+        (["--scope", "talk", "--gateway", "twilio"], "--scope: given or --gateway, one of them needed"),
+        (["--gateway", "nobody"], "--gateway: 'nobody' given, twilio, telnyx, vonage, plivo, "),
+    ],
+)
+def test_a_token_is_for_scopes_or_for_a_gateway(arguments: list[str], line: str) -> None:
+    result = CliRunner().invoke(cli, ["token", *arguments], env={"BELUGA_AUTH__JWT_SECRET": SECRET})
+
+    assert 2 == result.exit_code
+    assert result.stderr.startswith(line)

@@ -19,6 +19,15 @@ DOCUMENTED = {
     "/v1/sessions/{session_id}/events",
     "/v1/webrtc",
     "/v1/webrtc/{session_id}",
+    "/v1/calls",
+    "/v1/telephony/twilio/voice",
+    "/v1/telephony/telnyx/voice",
+    "/v1/telephony/vonage/voice",
+    "/v1/telephony/plivo/voice",
+    "/v1/telephony/plivo/dial",
+    "/v1/telephony/exotel/voice",
+    "/v1/telephony/jambonz/voice",
+    "/v1/telephony/jambonz/dial",
 }
 
 

@@ -298,6 +298,23 @@ def test_without_a_reply_there_is_nothing_to_do() -> None:
     assert None is desk.deadlines.next_ms()
 
 
+def test_a_reply_that_waits_for_room_at_the_listeners_is_not_stuck() -> None:
+    desk = Desk()
+    replier = Replier(desk, SessionConfig(), RATE_HZ)
+    replier.room_changed(has_room=True)
+    reply = replier.new_reply("1")
+    replier.say(reply, "Hello there.")
+    replier.spoken(Spoken(reply.say_job or 0, 1_000))
+    watched = desk.deadlines.is_set("playout")
+    replier.room_changed(has_room=False)
+
+    assert (True, False) == (watched, desk.deadlines.is_set("playout"))
+
+    replier.room_changed(has_room=True)
+
+    assert desk.deadlines.is_set("playout")
+
+
 def test_holding_twice_is_holding_once_and_releasing_plays_on() -> None:
     desk = Desk()
     replier = Replier(desk, SessionConfig(), RATE_HZ)

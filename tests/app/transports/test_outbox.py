@@ -3,7 +3,7 @@ from __future__ import annotations
 from app.transports.outbox import MAX_PENDING_BYTES, Outbox
 
 
-def drained(outbox: Outbox) -> list[str | bytes]:
+def drained(outbox: Outbox[str]) -> list[str | bytes]:
     items = []
     while (item := outbox.take(0.0)) is not None:
         outbox.done()
@@ -11,8 +11,8 @@ def drained(outbox: Outbox) -> list[str | bytes]:
     return items
 
 
-def outbox(max_frames: int = 3) -> Outbox:
-    return Outbox(max_frames=max_frames, stalled_after_s=10)
+def outbox(max_frames: int = 3) -> Outbox[str]:
+    return Outbox(max_frames=max_frames, stalled_after_s=10, size_bytes=len)
 
 
 def test_messages_and_audio_leave_in_the_order_in_which_they_came() -> None:

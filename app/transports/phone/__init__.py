@@ -1,0 +1,1 @@
+"""Calls that come over a phone gateway's WebSocket."""

@@ -1,0 +1,1 @@
+"""The protocols of phone gateways, sans I/O: messages of a WebSocket to events, commands to messages."""
