@@ -214,5 +214,5 @@ def test_the_tests_that_the_pains_name_exist(named: str) -> None:
 def test_every_pain_names_a_test() -> None:
     rows = [line for line in PAINS.splitlines() if re.match(r"\| \d+\. ", line)]
 
-    assert [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 17, 18] == [int(line[2:].split(".")[0]) for line in rows]
+    assert [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 17, 18, 20] == [int(line[2:].split(".")[0]) for line in rows]
     assert [] == [line for line in rows if "`tests/" not in line]

@@ -71,7 +71,7 @@ def row(gateway: str) -> list[str]:
     return [
         says[can.marks],
         says[can.pause],
-        says[can.digits_in],
+        "yes" if can.digits_in else "tones",
         way("send_digits", gateway, in_stream=can.digits_out),
         way("hang_up", gateway, in_stream=can.hang_up),
         way("transfer", gateway, in_stream=False),

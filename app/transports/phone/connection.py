@@ -37,6 +37,7 @@ from app.wire.phone.api import (
     Started,
     WireError,
 )
+from providers.inband_dtmf import InbandDtmf
 from session import VoiceSession
 from session.errors import ErrorCode, SessionError
 from session.notices import AgentActed, Ended, EndReason, ErrorOccurred, Notice
@@ -90,6 +91,7 @@ class PhoneConnection:
         self._steering = Steering(phone, self._line, control)
         self._digits = DigitCollector(settings.dtmf)
         self._digits_timer: asyncio.TimerHandle | None = None
+        self._tones = None if codec.abilities.digits_in else InbandDtmf(phone.input.rate_hz)
         self._messages = edge.admission.message_bucket()
         self._mistakes = Bucket(_MISTAKES_PER_S, _MISTAKES)
         self._heard_at_s = self._loop.time()
@@ -209,6 +211,8 @@ class PhoneConnection:
                 pass  # what is still said is for nobody
             case Audio(pcm):
                 await self._hear(session, pcm)
+                for digit in () if self._tones is None else self._tones.feed(pcm):
+                    await self._pressed(session, digit)
             case MarkReached(name, heard):
                 if heard and _MARK.fullmatch(name):
                     session.mark_reached(int(name))

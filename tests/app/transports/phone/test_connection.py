@@ -15,6 +15,7 @@ from session.notices import AgentActed, Ended, EndReason, ErrorOccurred, ReplyCl
 from tests.app.transports.phone.calls import Phoned, answering_by_type, phoning
 from tests.app.transports.phone.test_steering import Control, DigitsControl
 from tests.caller import voice
+from tests.providers.test_inband_dtmf import pressed
 from tests.server import RunningServer, running
 
 pytestmark = pytest.mark.timeout(60)
@@ -229,6 +230,15 @@ async def test_keys_are_told_as_one_answer() -> None:
     async with answering_by_type({"dtmf": {"text": "Thank you."}}) as (server, asked), phoning(server) as phoned:
         for digit in "42#":
             await phoned.phone.press(digit)
+        await phoned.until(ReplyDone)
+
+    assert ["42"] == [request["digits"] for request in asked if request["type"] == "dtmf"]
+
+
+async def test_where_the_gateway_does_not_tell_of_keys_their_tones_are_heard() -> None:
+    answers: dict[str, object] = {"dtmf": {"text": "Thank you."}}
+    async with answering_by_type(answers) as (server, asked), phoning(server, "freeswitch") as phoned:
+        phoned.phone.say(pressed("42#", 8_000))
         await phoned.until(ReplyDone)
 
     assert ["42"] == [request["digits"] for request in asked if request["type"] == "dtmf"]
