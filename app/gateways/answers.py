@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from app.gateways.destinations import checked
-from app.telephony_settings import Exotel, Jambonz, Plivo, Telnyx, Vonage
+from app.settings.telephony import Exotel, Jambonz, Plivo, Telnyx, Vonage
 
 __all__ = (
     "exotel_url",

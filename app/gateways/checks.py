@@ -15,7 +15,7 @@ from app.gateways.signatures.plivo import is_signed_by_plivo
 from app.gateways.signatures.telnyx import has_stream_token, is_signed_by_telnyx
 from app.gateways.signatures.twilio import is_signed_by_twilio
 from app.gateways.signatures.vonage import is_signed_by_vonage
-from app.telephony_settings import Telephony
+from app.settings.telephony import Telephony
 
 __all__ = ("Check", "stream_checks", "webhook_checks")
 

@@ -13,7 +13,7 @@ from app.gateways.plivo import PlivoControl
 from app.gateways.telnyx import TelnyxControl
 from app.gateways.twilio import TwilioControl, api_url
 from app.gateways.vonage import VonageControl
-from app.telephony_settings import Jambonz, Telephony, private_key_pem
+from app.settings.telephony import Jambonz, Telephony, private_key_pem
 
 __all__ = ("make_controls",)
 

@@ -12,7 +12,7 @@ from app.gateways.outbound import OutboundCalls
 from app.gateways.tokens import OneShotTokens
 from app.gateways.trust import Trust
 from app.settings import Settings
-from app.telephony_settings import Telephony
+from app.settings.telephony import Telephony
 
 __all__ = ("Exchange",)
 

@@ -19,7 +19,7 @@ from app.gateways.checks import stream_checks, webhook_checks
 from app.gateways.outbound import OutboundCalls
 from app.gateways.received import received
 from app.gateways.tokens import OneShotTokens
-from app.telephony_settings import Telephony
+from app.settings.telephony import Telephony
 
 __all__ = ("Trust",)
 

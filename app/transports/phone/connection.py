@@ -15,8 +15,8 @@ from app.calls import Call
 from app.edge import Edge
 from app.gateways.control import CallControl, GatewayError
 from app.metrics import AUDIO_SAMPLE_EVERY
+from app.settings.telephony import Telephony
 from app.spans import ids, within
-from app.telephony_settings import Telephony
 from app.transports.phone.digits import DigitCollector
 from app.transports.phone.farewell import Farewell, message_of
 from app.transports.phone.line import PhoneLine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.telephony_settings import Telephony
+from app.settings.telephony import Telephony
 from app.wire.phone.api import Codec
 from app.wire.phone.catalogue import CODECS
 from app.wire.phone.detect import by_subprotocol

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.types import Receive, Send
 
-from app.telephony_settings import Telephony
+from app.settings.telephony import Telephony
 from app.transports.phone.farewell import Farewell, message_of
 from app.transports.phone.gateways import codec_of
 from app.wire.phone.api import Codec, Event, HungUp, Message, PhoneCall, Respond, Started, WireError

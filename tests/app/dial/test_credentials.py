@@ -9,7 +9,7 @@ import pytest
 from app.dial.credentials import KINDS, headers
 from app.gateways.checks import stream_checks
 from app.gateways.received import Received
-from app.telephony_settings import Telephony
+from app.settings.telephony import Telephony
 from app.wire.phone.far.catalogue import GATEWAYS
 
 URL = "wss://voice.example.com/v1/telephony/x?a=b"

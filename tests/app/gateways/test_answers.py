@@ -9,7 +9,7 @@ from twilio.twiml.voice_response import Connect, VoiceResponse
 
 from app.gateways import answers
 from app.gateways.control import GatewayError
-from app.telephony_settings import Exotel, Jambonz, Plivo, Telnyx, Vonage
+from app.settings.telephony import Exotel, Jambonz, Plivo, Telnyx, Vonage
 
 URL = "wss://voice.example.com/v1/telephony/here"
 NASTY = "\"><Hangup/>&'\x00"

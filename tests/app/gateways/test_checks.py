@@ -7,7 +7,7 @@ from twilio.request_validator import RequestValidator
 
 from app.gateways.checks import stream_checks, webhook_checks
 from app.gateways.received import received
-from app.telephony_settings import Telephony
+from app.settings.telephony import Telephony
 from app.wire.phone.catalogue import CODECS
 from tests.app.gateways.asked import upgrade
 from tests.app.gateways.keys import ED25519_PUBLIC

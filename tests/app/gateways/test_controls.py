@@ -8,7 +8,7 @@ import pytest
 from app.gateways.control import GatewayError
 from app.gateways.controls import make_controls
 from app.gateways.outbound import OutboundCalls
-from app.telephony_settings import Telephony
+from app.settings.telephony import Telephony
 from tests.app.gateways.keys import RSA_PEM
 from tests.app.gateways.vendor import Answer, vendor
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from app.auth import Gate
 from app.gateways.exchange import Exchange
 from app.settings import Auth, Settings
-from app.telephony_settings import Telephony
+from app.settings.telephony import Telephony
 from tests.app.gateways.asked import upgrade
 
 SECRET = "a secret of thirty-two bytes and more"

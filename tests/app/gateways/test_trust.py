@@ -14,7 +14,7 @@ from app.gateways.outbound import OutboundCalls
 from app.gateways.tokens import OneShotTokens
 from app.gateways.trust import Trust
 from app.settings import Auth
-from app.telephony_settings import Telephony
+from app.settings.telephony import Telephony
 from tests.app.gateways.asked import upgrade, webhook
 
 SECRET = "a secret of thirty-two bytes and more"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.telephony_settings import Dtmf
+from app.settings.telephony import Dtmf
 from app.transports.phone.digits import DigitCollector
 
 

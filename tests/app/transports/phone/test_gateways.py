@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.telephony_settings import Telephony
+from app.settings.telephony import Telephony
 from app.transports.phone.gateways import codec_of, subprotocol, which
 from app.wire.phone.api import SoundFormat, Started
 from app.wire.phone.catalogue import CODECS

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.telephony_settings import Telephony
+from app.settings.telephony import Telephony
 from app.transports.phone.farewell import Farewell
 from app.transports.phone.greeting import GoneError, Greeted, greet
 from app.wire.phone.api import Message, PhoneCall, Started

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from app.session_settings import read_session
+from app.settings.session import read_session
 from session.config import SessionConfig
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from app.setting_types import TABLE, Name, Seconds
+from app.settings.types import TABLE, Name, Seconds
 
 
 class Table(BaseModel):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.settings import WrongSettings, load
-from app.telephony_settings import Telephony, private_key_pem
+from app.settings.telephony import Telephony, private_key_pem
 from tests.app.gateways.keys import ED25519_PUBLIC, RSA_PEM
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, Field, SecretStr
 from app.gateways.signatures.audiohook import key_bytes
 from app.gateways.signatures.telnyx import public_key
 from app.gateways.signatures.vonage import application_key
-from app.setting_types import TABLE, Name, Seconds
+from app.settings.types import TABLE, Name, Seconds
 
 __all__ = (
     "SECRETS",
