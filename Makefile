@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run setup test browser relay check bench docs lock clean
+.PHONY: run setup test test-conversations test-parts browser relay check bench docs lock clean
 
 run: setup
 	$(BIN)/beluga-voice serve
@@ -24,8 +24,17 @@ check: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# Conversations mostly wait for somebody to finish speaking: the rest is tested meanwhile.
 test: .venv/test.stamp browser relay
-	$(BIN)/python -m pytest
+	$(MAKE) --jobs 2 --output-sync=target test-conversations test-parts
+
+CONVERSATIONS := tests/browser tests/e2e
+
+test-conversations:
+	$(BIN)/python -m pytest $(CONVERSATIONS)
+
+test-parts:
+	$(BIN)/python -m pytest $(CONVERSATIONS:%=--ignore %)
 
 # For the tests of the page.
 browser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,13 +19,13 @@ settings.register_profile("explore", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
-IN_REAL_TIME = ("browser", "e2e")
+WITHOUT_A_CLOCK = re.compile(r"(fuzz|sim|traces)/|session/test_|test_")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What happens in real time can be late on a shared machine: it is tried once again, and the report says so."""
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).parts[0] in IN_REAL_TIME:
+        if not WITHOUT_A_CLOCK.match(item.path.relative_to(Path(__file__).parent).as_posix()):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 

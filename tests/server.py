@@ -73,14 +73,20 @@ def serving(env: Mapping[str, str] = QUICK, arguments: Sequence[str] = ()) -> It
         try:
             yield _await_ready(process, Path(log.name))
         finally:
-            process.terminate()
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
             if process.stdout is not None:
                 process.stdout.close()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """The first signal lets callers go on for a while, the second does not."""
+    for stop, patience_s in ((process.terminate, 1), (process.terminate, 15), (process.kill, None)):
+        stop()
+        try:
+            process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            continue
+        return
 
 
 def _await_ready(process: subprocess.Popen[str], log_file: Path) -> ServerHandle:

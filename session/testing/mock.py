@@ -24,7 +24,7 @@ __all__ = ("Called", "MockSession")
 logger = logging.getLogger(__name__)
 
 _COROUTINES = ("start", "stop", "process_audio", "process_transcript", "dtmf", "interrupt", "say", "wait_ended")
-_FUNCTIONS = ("hold", "go_on", "played", "output")
+_FUNCTIONS = ("hold", "go_on", "played", "mark_reached", "room_changed", "output")
 
 Errors = Mapping[str, Exception | Sequence[Exception | None]]
 
@@ -230,6 +230,12 @@ class MockSession:
 
     def played(self, played_ms: int) -> None:
         self._note("played", played_ms=played_ms)
+
+    def mark_reached(self, number: int) -> None:
+        self._note("mark_reached", number=number)
+
+    def room_changed(self, *, has_room: bool) -> None:
+        self._note("room_changed", has_room=has_room)
 
     def on_state_changed(self, callback: StateCallback) -> None:
         self._callbacks.add(callback)
