@@ -6,11 +6,10 @@ import asyncio
 from dataclasses import dataclass
 
 from providers.agent.demo import STORY
-from providers.api import SpeechOptions
+from providers.api import SpeechOptions, SpeechToText
 from providers.echo.aec3 import Aec3
 from providers.noise.webrtc import WebRtc
 from providers.resample import Resampler
-from providers.stt.moonshine import Moonshine
 from providers.tts.piper import Piper
 from providers.vad.silero import Silero
 from session.aio.ear import Ear
@@ -99,7 +98,7 @@ async def overhear(story: bytes, *phones: Speakerphone, caller: bytes = b"") -> 
     return Overheard(tuple(windows), bytes(speech))
 
 
-async def recognised(stt: Moonshine, pcm: bytes) -> str:
+async def recognised(stt: SpeechToText, pcm: bytes) -> str:
     stream = stt.open()
     try:
         stream.feed(pcm)

@@ -8,25 +8,12 @@ import httpx
 import pytest
 
 from providers import create
-from providers.api import SpeechToText
+from tests.e2e.at_the_ear import recognised
 from tests.e2e.line import Line, on_the_line
 from tests.recordings import BECKETT, TWO_CITIES, word_error_rate
 from tests.server import ServerHandle
 
 pytestmark = pytest.mark.timeout(180)
-
-
-async def recognised(stt: SpeechToText, pcm: bytes) -> str:
-    stream = stt.open()
-    try:
-        stream.feed(pcm)
-        stream.finalise()
-        async for transcript in stream:
-            if transcript.final:
-                return transcript.text
-    finally:
-        await stream.aclose()
-    raise AssertionError
 
 
 def finals(line: Line) -> list[str]:
