@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 
-__all__ = ("LineEcho",)
+__all__ = ("LONGEST_MS", "LineEcho")
 
 LOUD_DBFS = -40.0
 """Of ours: speech, not the pause between two words."""

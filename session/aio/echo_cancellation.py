@@ -23,7 +23,7 @@ from providers.resample import Resampler
 from session.aio.echo_path import EchoPath
 from session.aio.far_end import FarEnd
 from session.aio.likeness import ALIKE, HEARD_MS, LONGEST_DELAY_MS, likeness
-from session.line_echo import LineEcho
+from session.line_echo import LONGEST_MS, LineEcho
 
 __all__ = ("Clean", "EchoCancellation", "close_stream")
 
@@ -50,6 +50,10 @@ over an echo that was subtracted 7 of 10 were caught within 500 ms where one was
 three."""
 
 
+_QUIET = 1e4
+"""Mean square of a sound at -50 dBFS, as ``LineEcho`` has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clean:
     """The same stretch of audio twice, and of equal length."""
@@ -62,8 +66,8 @@ class Clean:
 
 class EchoCancellation:
     """Between ``sent`` and ``clean``, which share a clock. While nothing was said for a second, the canceller rests,
-    and what it holds back is held back in its stead; likewise on a line that turns out to return nothing. One that
-    fails is bypassed from then on; ``trouble`` is told."""
+    and what it holds back is held back in its stead; likewise on a line that turned out to return nothing, as long as
+    it is quiet there. One that fails is bypassed from then on; ``trouble`` is told."""
 
     def __init__(
         self,
@@ -88,6 +92,9 @@ class EchoCancellation:
         self._subtracted = _Late(canceller.delay_samples)
         self._stale_frames = -(-canceller.delay_samples // canceller.frame_samples)
         self._frames_at_work = 0
+        self._quiet_frames = self._longest_echo_frames = (
+            LONGEST_MS * canceller.rate_hz // 1000 // canceller.frame_samples
+        )
         self._line = LineEcho()
         self._path: EchoPath | None = None
         self._source: _Source = "untouched"
@@ -176,11 +183,11 @@ class EchoCancellation:
         """The speech and the voice in it."""
         at = (self._origin or 0) + self._position
         self._position += len(frame) // BYTES_PER_SAMPLE
-        is_needed = self._far_end.end > 0 and at < self._far_end.end + self._tail
+        is_needed = self._far_end.end > 0 and at < self._far_end.end + self._tail and not self._may_rest(frame)
         is_at_work = (is_needed or self._source != "untouched") and not self._failed
         played = self._far_end.at(at, self._canceller.frame_samples) if is_at_work else b""
         clean = self._cancel(frame, played) if is_at_work else None
-        left = self._subtract(frame, played) if is_at_work else frame
+        left = self._subtract(frame, played, at) if is_at_work else frame
         if clean is not None:
             self._judge(played, frame, left, clean)
         untouched, subtracted = self._untouched.next(frame), self._subtracted.next(left)
@@ -195,17 +202,29 @@ class EchoCancellation:
         voice = voices[self._source]
         return subtracted, voice if before == self._source else _faded(voices[before], voice)
 
+    def _may_rest(self, frame: bytes) -> bool:
+        """Whether all has been quiet for longer than an echo takes, on a line that has none as far as is known."""
+        samples = np.frombuffer(frame, "<i2").astype(np.float32)
+        is_quiet = float(np.dot(samples, samples)) <= _QUIET * len(samples)
+        self._quiet_frames = self._quiet_frames + 1 if is_quiet else 0
+        return self._line.found is False and self._quiet_frames >= self._longest_echo_frames
+
     def _best(self, *, is_needed: bool) -> _Source:
         if not is_needed or self._line.found is False:
             return "untouched"
         return "subtracted" if self._path is not None and self._path.hears_a_caller else "cancelled"
 
-    def _subtract(self, frame: bytes, played: bytes) -> bytes:
+    def _subtract(self, frame: bytes, played: bytes, at: int) -> bytes:
         if self._line.found is False:
             self._path = None
             return frame
+        if self._path is None and self._quiet_frames:
+            return frame  # nothing can be learnt of a way from what is not heard
         if self._path is None:
-            self._path = EchoPath(self._canceller.frame_samples, self.rate_hz)
+            size = self._canceller.frame_samples
+            self._path = EchoPath(size, self.rate_hz)
+            for back in range(self._longest_echo_frames, 0, -1):
+                self._path.remember(self._far_end.at(at - back * size, size))
         return self._path.without_echo(played, frame)
 
     def _cancel(self, frame: bytes, played: bytes) -> bytes | None:

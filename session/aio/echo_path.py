@@ -89,6 +89,10 @@ class EchoPath:
         self._heard_now = self._left_now = self._echo_now = 0.0
         self.doubt()
 
+    def remember(self, played: bytes) -> None:
+        """A frame that was to be heard earlier, when nobody asked: its echo may be still to come."""
+        self._take(np.frombuffer(played, "<i2"))
+
     def without_echo(self, played: bytes, heard: bytes) -> bytes:
         """What is heard, less what is expected back of all that was played so far. No later than it came in."""
         microphone = np.frombuffer(heard, "<i2").astype(np.float32)

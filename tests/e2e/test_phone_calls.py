@@ -11,8 +11,8 @@ from app.wire.phone.far.catalogue import GATEWAYS
 from providers import create
 from providers.agent.demo import STORY
 from providers.resample import Resampler
+from tests.e2e.at_the_ear import recognised
 from tests.e2e.phone_calls import AgentOfCalls, Conversation, agent_of_calls, on_the_phone
-from tests.e2e.test_speech import recognised
 from tests.recordings import TWO_CITIES, plain, word_error_rate
 from tests.server import serving
 

@@ -15,7 +15,7 @@ from aiortc import RTCPeerConnection
 from providers import create
 from providers.api import SpeechToText
 from providers.resample import Resampler
-from tests.e2e.test_speech import recognised
+from tests.e2e.at_the_ear import recognised
 from tests.recordings import BECKETT, word_error_rate
 from tests.rtc_caller import RtcCaller, calling
 from tests.server import ServerHandle

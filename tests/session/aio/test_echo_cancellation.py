@@ -207,6 +207,19 @@ def test_on_a_line_that_returns_nothing_the_audio_stays_as_it_is() -> None:
     assert not line.echo.line_echoes
 
 
+def test_on_such_a_line_it_works_only_while_there_is_something_to_be_heard() -> None:
+    line = Line()
+    line.plays(OURS[: 2_400 * MS_BYTES])
+    line.hears(silence(1_600))
+    at_work = len(line.canceller.heard)
+    line.hears(silence(400))
+    rested = len(line.canceller.heard) - at_work
+    line.hears(speech(320))
+
+    assert 0 == rested
+    assert 32 == len(line.canceller.heard) - at_work
+
+
 def test_what_was_cut_is_no_reference() -> None:
     line = Line()
     line.plays(counted(400))

@@ -57,6 +57,18 @@ def test_an_echo_is_learnt_and_taken_away(delay_ms: int, below_db: float) -> Non
     assert path.is_known
 
 
+def test_what_it_remembers_is_as_good_as_what_it_heard() -> None:
+    delay = 400 * 16
+    echo = echo_of(LOUD, delay_ms=400, below_db=10.0)
+    path = a_path()
+    for at in range(0, 2 * delay, FRAME_BYTES):
+        path.remember(LOUD[at : at + FRAME_BYTES])
+    late = heard_over(path, LOUD[2 * delay :], echo[delay:])
+    early = heard_over(a_path(), LOUD, echo)[delay:]
+
+    assert abs(level_dbfs(late) - level_dbfs(early)) < 1
+
+
 def test_a_caller_who_speaks_over_it_is_heard_as_they_are() -> None:
     echo = echo_of(LOUD, delay_ms=200, below_db=10.0)
     caller = np.zeros(len(echo))
