@@ -13,9 +13,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from providers.api import EchoCanceller, EchoStream, NoiseStream, VadStream
 from providers.audio import BYTES_PER_SAMPLE
@@ -183,7 +185,7 @@ class EchoCancellation:
         """The speech and the voice in it."""
         at = (self._origin or 0) + self._position
         self._position += len(frame) // BYTES_PER_SAMPLE
-        is_needed = self._far_end.end > 0 and at < self._far_end.end + self._tail and not self._may_rest(frame)
+        is_needed = self._far_end.end > 0 and at < self._far_end.end + self._tail and not self._may_rest(frame, at)
         is_at_work = (is_needed or self._source != "untouched") and not self._failed
         played = self._far_end.at(at, self._canceller.frame_samples) if is_at_work else b""
         clean = self._cancel(frame, played) if is_at_work else None
@@ -202,12 +204,16 @@ class EchoCancellation:
         voice = voices[self._source]
         return subtracted, voice if before == self._source else _faded(voices[before], voice)
 
-    def _may_rest(self, frame: bytes) -> bool:
-        """Whether all has been quiet for longer than an echo takes, on a line that has none as far as is known."""
+    def _may_rest(self, frame: bytes, at: int) -> bool:
+        """On a line that has no echo as far as is known: whether all has been quiet, here or there, for longer than one
+        takes."""
         samples = np.frombuffer(frame, "<i2").astype(np.float32)
-        is_quiet = float(np.dot(samples, samples)) <= _QUIET * len(samples)
+        is_quiet = np.dot(samples, samples) <= _QUIET * len(samples)
         self._quiet_frames = self._quiet_frames + 1 if is_quiet else 0
-        return self._line.found is False and self._quiet_frames >= self._longest_echo_frames
+        if self._line.found is not False:
+            return False
+        longest = self._longest_echo_frames
+        return self._quiet_frames >= longest or at > self._far_end.end + longest * self._canceller.frame_samples
 
     def _best(self, *, is_needed: bool) -> _Source:
         if not is_needed or self._line.found is False:
@@ -272,11 +278,16 @@ def _levels_dbfs(rate_hz: int, *frames: bytes) -> list[float]:
     samples = np.frombuffer(b"".join(frames), "<i2").reshape(len(frames), -1).astype(np.float32)
     size = samples.shape[1]
     band = slice(300 * size // rate_hz, 3_400 * size // rate_hz + 1)
-    spectra = np.fft.rfft(samples * np.hanning(size).astype(np.float32), axis=1)[:, band]
+    spectra = np.fft.rfft(samples * _hann(size), axis=1)[:, band]
     # Of a window of Hann's, whose mean square is 3/8; each frequency stands for its mirror image too.
     powers = (spectra.real**2 + spectra.imag**2).sum(axis=1) * (2 / 0.375 / size**2 / 2**30)
     levels: list[float] = (10 * np.log10(powers + 1e-12)).tolist()
     return levels
+
+
+@cache
+def _hann(size: int) -> NDArray[np.float32]:
+    return np.hanning(size).astype(np.float32)
 
 
 def _faded(first: bytes, second: bytes) -> bytes:

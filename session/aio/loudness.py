@@ -7,10 +7,10 @@ Voice activity itself hears the audio as it is. Whoever speaks neither faintly n
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
-
-from providers.audio import level_dbfs
 
 __all__ = ("Loudness",)
 
@@ -30,7 +30,9 @@ _LOUDER = 0.25
 _FAINTER = 0.03
 """Of the way to the next window's level: a word is louder than its end, and the pause after it is no speech."""
 
-_ROUND = 0.7
+_FULL_SCALE = np.float32(32_767)
+
+_ROUND = np.float32(0.7)
 """Of full scale: peaks above it are rounded off, and none is cut."""
 
 
@@ -49,9 +51,13 @@ class Loudness:
 
     def hear(self, window: bytes, probability: float) -> None:
         """The next window of the caller's, and how likely it is speech."""
-        if probability < SPEECH or not any(window):
+        if probability < SPEECH:
             return
-        dbfs = level_dbfs(window)
+        samples = np.frombuffer(window, "<i2").astype(np.float32)
+        energy = float(np.dot(samples, samples))
+        if not energy:
+            return
+        dbfs = 10 * math.log10(energy / len(samples) / 2**30)
         if self._speech_dbfs is None:
             self._speech_dbfs = dbfs
         share = _LOUDER if dbfs > self._speech_dbfs else _FAINTER
@@ -64,14 +70,15 @@ class Loudness:
             before = self._factor
         if before == self._factor == 1.0:
             return pcm
-        samples = np.frombuffer(pcm, "<i2") / 32_768
-        evened = _rounded(samples * np.linspace(before, self._factor, len(samples)))
-        return np.rint(evened * 32_767).astype("<i2").tobytes()
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32)
+        step = np.float32((self._factor - before) / len(samples))
+        samples *= np.arange(len(samples), dtype=np.float32) * step + np.float32(before)
+        if max(samples.max(), -samples.min()) > _ROUND * _FULL_SCALE:
+            samples = _FULL_SCALE * _rounded(samples / _FULL_SCALE)
+        return np.rint(samples).astype("<i2").tobytes()
 
 
-def _rounded(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rounded(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     over = np.abs(samples) - _ROUND
-    if not (over > 0).any():
-        return samples
     peaks = np.sign(samples) * (_ROUND + (1 - _ROUND) * np.tanh(over / (1 - _ROUND)))
     return np.where(over > 0, peaks, samples)
