@@ -346,13 +346,24 @@ def check_course_of_a_turn(block: Block) -> None:
     assert int(first) - int(second) == int(difference)
 
 
+def check_drawing(block: Block) -> None:
+    """Of folders: they exist."""
+    folders = re.findall(r"\b(?:app|session|providers)(?:/\w+)+", block.text)
+    assert folders
+    assert [] == [folder for folder in folders if not (ROOT / folder).is_dir()]
+
+
+def check_design(block: Block) -> None:
+    (check_drawing if "──" in block.text else check_course_of_a_turn)(block)
+
+
 def check_configuration(block: Block) -> None:
     """Of somebody else's system, in its own words. Where its addresses lead to:
     tests/test_docs_gateways.py."""
     assert block.text.strip()
 
 
-SHOWN = {README: check_call, TUTORIAL: check_call, DESIGN: check_course_of_a_turn} | {
+SHOWN = {README: check_call, TUTORIAL: check_call, DESIGN: check_design} | {
     page: check_configuration for page in PAGES if page.parent.name == "gateways"
 }
 
