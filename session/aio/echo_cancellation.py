@@ -68,8 +68,8 @@ class Clean:
 
 class EchoCancellation:
     """Between ``sent`` and ``clean``, which share a clock. While nothing was said for a second, the canceller rests,
-    and what it holds back is held back in its stead; likewise on a line that turned out to return nothing, as long as
-    it is quiet there. One that fails is bypassed from then on; ``trouble`` is told."""
+    and what it holds back is held back in its stead; likewise while it is quiet on a line that is not known to echo:
+    most lines never wake it. One that fails is bypassed from then on; ``trouble`` is told."""
 
     def __init__(
         self,
@@ -185,13 +185,17 @@ class EchoCancellation:
         """The speech and the voice in it."""
         at = (self._origin or 0) + self._position
         self._position += len(frame) // BYTES_PER_SAMPLE
-        is_needed = self._far_end.end > 0 and at < self._far_end.end + self._tail and not self._may_rest(frame, at)
+        is_expected = self._far_end.end > 0 and at < self._far_end.end + self._tail
+        is_needed = is_expected and not self._may_rest(frame, at)
         is_at_work = (is_needed or self._source != "untouched") and not self._failed
-        played = self._far_end.at(at, self._canceller.frame_samples) if is_at_work else b""
-        clean = self._cancel(frame, played) if is_at_work else None
+        knows_nothing = self._line.found is None and is_expected
+        played = self._far_end.at(at, self._canceller.frame_samples) if is_at_work or knows_nothing else b""
+        clean = self._cancel(frame, played, at) if is_at_work else None
         left = self._subtract(frame, played, at) if is_at_work else frame
         if clean is not None:
             self._judge(played, frame, left, clean)
+        elif knows_nothing:
+            self._judge_quiet(played, frame)
         untouched, subtracted = self._untouched.next(frame), self._subtracted.next(left)
         if clean is None:
             self._frames_at_work, self._source = 0, "untouched"
@@ -206,11 +210,11 @@ class EchoCancellation:
 
     def _may_rest(self, frame: bytes, at: int) -> bool:
         """On a line that has no echo as far as is known: whether all has been quiet, here or there, for longer than one
-        takes."""
+        takes. Of quiet, a canceller learns nothing."""
         samples = np.frombuffer(frame, "<i2").astype(np.float32)
         is_quiet = np.dot(samples, samples) <= _QUIET * len(samples)
         self._quiet_frames = self._quiet_frames + 1 if is_quiet else 0
-        if self._line.found is not False:
+        if self._line.found:
             return False
         longest = self._longest_echo_frames
         return self._quiet_frames >= longest or at > self._far_end.end + longest * self._canceller.frame_samples
@@ -233,10 +237,12 @@ class EchoCancellation:
                 self._path.remember(self._far_end.at(at - back * size, size))
         return self._path.without_echo(played, frame)
 
-    def _cancel(self, frame: bytes, played: bytes) -> bytes | None:
+    def _cancel(self, frame: bytes, played: bytes, at: int) -> bytes | None:
         try:
             if self._stream is None:
                 self._stream = self._canceller.open()
+            if self._frames_at_work == 0:
+                self._catch_up(self._stream, at)
             self._stream.played(played)
             clean = self._stream.process(frame)
         except Exception as error:  # noqa: BLE001 -- a vendor's code, and a vendor's mistakes
@@ -245,6 +251,17 @@ class EchoCancellation:
             self.close()
             return None
         return clean
+
+    def _catch_up(self, stream: EchoStream, at: int) -> None:
+        """What was said while it was quiet: the echo of it may be what is heard now."""
+        size = self._canceller.frame_samples
+        for back in range(self._longest_echo_frames, 0, -1):
+            stream.played(self._far_end.at(at - back * size, size))
+            stream.process(bytes(size * BYTES_PER_SAMPLE))
+
+    def _judge_quiet(self, played: bytes, heard: bytes) -> None:
+        played_dbfs, heard_dbfs = _levels_dbfs(self.rate_hz, played, heard)
+        self._line.hear(played_dbfs, heard_dbfs, heard_dbfs)
 
     def _judge(self, played: bytes, heard: bytes, left: bytes, cancelled: bytes) -> None:
         if self._line.found is False:

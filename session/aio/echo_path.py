@@ -3,50 +3,62 @@
 A canceller like AEC3 silences what its own filter leaves of an echo, and much of a caller who speaks at that moment
 with it: nothing then starts a voice activity, and a recogniser understands half. This one only subtracts. What it
 leaves of an echo before it knows the way is still speech, and of the caller all is left: it is for whoever transcribes,
-and from the moment at which it knows the way for voice activity too.
+and from the moment at which it knows the way for voice activity too, as long as a caller is heard.
 
-A frequency-domain Kalman filter in blocks: Enzner and Vary, "Frequency-domain adaptive Kalman filter for acoustic echo
-control in hands-free telephones", Signal Processing 86 (2006); in partitions as Kuech, Mabande and Enzner, "State-space
-architecture of the partitioned-block-based acoustic echo controller", ICASSP 2014. How much it learns from a block
-follows from how uncertain it is and how loud the caller is, so two who speak at once do not confuse it.
+It is in a hurry, because callers interrupt in the first seconds. A filter as long as an echo may be late learns in
+seconds, and tells in tenths of one how late this echo is; a short one around that place, which learns from each of the
+latest frames several times, learns the rest in half a second.
 """
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ("EchoPath",)
+from session.aio.adaptive_filter import AdaptiveFilter, Samples, Spectra
 
-_Samples = NDArray[np.float32] | NDArray[np.float64]
+__all__ = ("LONGEST_MS", "EchoPath")
 
 LONGEST_MS = 600
 """An echo comes back within it, room included."""
 
-_KEPT = 0.9995
-"""Of the way from one frame to the next: in seconds it may become another."""
-
-_UNCERTAIN = 0.1
+_ANYWHERE = 0.1
 """What is expected of each 10 ms of the way before anything is known: squared gain."""
 
-_SILENCE = 1e2
-"""Of a bin: nothing divided by nothing teaches nothing."""
+_AROUND = np.array([0.05, 0.1, 0.5, 0.5, *(0.5 * np.exp(-np.arange(14) / 2.5))], np.float32)
+"""Likewise once the loudest 10 ms of it are known, which are the third here: the first sound, then a room."""
 
-_SET_RIGHT = 8
-"""The end of every eighth part of the filter wraps round to its beginning, and is taken off, in each frame."""
+_BEFORE = 2
+
+_LOUDEST = 0.2
+"""So much of what the long filter has learnt is in one of its parts,"""
+_STEADY_FRAMES = 5
+"""and in the same, while an echo is heard: there it is. In 10 of 10 trials of each delay it was."""
+
+_RECENT_FRAMES = 100
+_AGAIN = 4
+"""Of the latest second so many frames are learnt from once more in each frame,"""
+_AGAIN_FRAMES = 150
+"""for so long: then all that is in them is learnt, and a caller who speaks meanwhile would be learnt too."""
+_STRIDE = 37
+
+_HOPELESS_FRAMES = 200
+"""Two seconds of an echo of which never half was taken away: it is somewhere else."""
 
 _AUDIBLE = 1e4
 """Mean square of an echo at -50 dBFS."""
 
-_SLOWLY = 0.98
-"""Half a second, or of what is measured once in 10 ms so much."""
+_SLOWLY = 0.95
+"""A fifth of a second, or of what is measured once in 10 ms so much."""
 
 _SOON = 0.9
 
-_KNOWN = 50.0
-"""17 dB of the echo are taken away, and"""
-_FAINT = 3e4
-"""what is left is at -45 dBFS: no voice to voice activity behind a noise suppressor."""
+_KNOWN = 20.0
+"""13 dB of the echo are taken away, and"""
+_FAINT = 3e5
+"""what is left is at -35 dBFS: where it is not loud beside the echo, no voice at all is given to voice activity."""
 
 _CALLER = 10.0
 """What is left is at most 10 dB below the echo that was expected."""
@@ -59,11 +71,10 @@ class EchoPath:
     """Frames of 16-bit PCM at one rate: what was to be heard, and what was heard in that time."""
 
     def __init__(self, frame_samples: int, rate_hz: int) -> None:
-        parts = LONGEST_MS * rate_hz // 1000 // frame_samples
         self._size = frame_samples
-        self._spoken = np.zeros(2 * frame_samples, np.float32)
-        self._spectra = np.zeros((parts, frame_samples + 1), np.complex64)
-        self._at = 0
+        self._longest = LONGEST_MS * rate_hz // 1000 // frame_samples
+        self._spoken = Spectra(frame_samples, self._longest + _RECENT_FRAMES)
+        self._recent: deque[NDArray[np.float32]] = deque(maxlen=_RECENT_FRAMES)
         self.forget()
 
     @property
@@ -80,59 +91,87 @@ class EchoPath:
         """An echo came through: it has to be shown again that none does."""
         self._is_known = False
         self._heard_power = self._left_power = 0.0
+        self._again_frames = _AGAIN_FRAMES
 
     def forget(self) -> None:
         """The way is another."""
-        self._filter = np.zeros_like(self._spectra)
-        self._variance = np.full(self._spectra.shape, _UNCERTAIN, np.float32)
-        self._near: _Samples = np.zeros(self._spectra.shape[1], np.float32)
+        self._begins: int | None = None
+        self._filter = AdaptiveFilter(self._size, np.full(self._longest, _ANYWHERE, np.float32))
+        self._loudest = self._steady_frames = 0
+        self._tried_frames, self._has_helped = 0, False
         self._heard_now = self._left_now = self._echo_now = 0.0
+        self._recent.clear()
         self.doubt()
 
     def remember(self, played: bytes) -> None:
         """A frame that was to be heard earlier, when nobody asked: its echo may be still to come."""
-        self._take(np.frombuffer(played, "<i2"))
+        self._spoken.take(np.frombuffer(played, "<i2"))
 
     def without_echo(self, played: bytes, heard: bytes) -> bytes:
         """What is heard, less what is expected back of all that was played so far. No later than it came in."""
         microphone = np.frombuffer(heard, "<i2").astype(np.float32)
-        self._take(np.frombuffer(played, "<i2"))
-        echo = np.fft.irfft((self._filter * self._spectra).sum(axis=0))[self._size :]
+        self._spoken.take(np.frombuffer(played, "<i2"))
+        spoken = self._spoken_until(0)
+        echo = self._filter.expected(spoken)
         left = microphone - echo
+        self._filter.learn(spoken, left)
+        self._recent.appendleft(microphone)
+        if not self._is_known:
+            self._look_for_it(echo)
+            if self._begins is not None:
+                self._learn_again()
         self._judge(microphone, echo, left)
-        self._learn(left)
         return np.rint(left).clip(-32_768, 32_767).astype("<i2").tobytes()
 
-    def _take(self, played: NDArray[np.int16]) -> None:
-        self._spoken[: self._size] = self._spoken[self._size :]
-        self._spoken[self._size :] = played
-        self._spectra[1:] = self._spectra[:-1]
-        self._spectra[0] = np.fft.rfft(self._spoken)
+    def _spoken_until(self, frames_ago: int) -> NDArray[np.complex64]:
+        return self._spoken.back(frames_ago + (self._begins or 0), self._filter.parts)
 
-    def _learn(self, left: _Samples) -> None:
-        error = np.fft.rfft(np.concatenate([np.zeros_like(left), left]))
-        power = self._spectra.real**2 + self._spectra.imag**2
-        self._near = 0.5 * self._near + 0.5 * (error.real**2 + error.imag**2)
-        step = self._variance / ((self._variance * power).sum(axis=0) + 2 * self._near + _SILENCE)
-        self._filter += step * self._spectra.conj() * error
-        self._at = (self._at + 1) % _SET_RIGHT
-        parts = np.fft.irfft(self._filter[self._at :: _SET_RIGHT], axis=1)
-        parts[:, self._size :] = 0
-        self._filter[self._at :: _SET_RIGHT] = np.fft.rfft(parts, axis=1)
-        learnt = self._filter.real**2 + self._filter.imag**2
-        self._variance = _KEPT**2 * (1 - 0.5 * step * power) * self._variance + (1 - _KEPT**2) * learnt
+    def _look_for_it(self, echo: Samples) -> None:
+        """And once more in what is found, as long as that is not known well."""
+        energies = self._filter.energies()
+        pairs = energies[:-1] + energies[1:]  # a sound does not end with a frame
+        loudest, before = int(pairs.argmax()), self._loudest
+        self._loudest = loudest
+        if abs(loudest - before) > 1 or pairs[loudest] <= _LOUDEST * energies.sum():
+            self._steady_frames = 0
+        elif _power(echo) > _AUDIBLE:
+            self._steady_frames += 1
+        if self._steady_frames < _STEADY_FRAMES:
+            return
+        self._steady_frames = 0
+        begins = max(0, min((self._begins or 0) + loudest - _BEFORE, self._longest - len(_AROUND)))
+        if self._begins is None or abs(begins - self._begins) > 1:
+            self._begins, self._loudest = begins, _BEFORE
+            self._filter = AdaptiveFilter(self._size, _AROUND)
+            self._again_frames = _AGAIN_FRAMES
 
-    def _judge(self, heard: _Samples, echo: _Samples, left: _Samples) -> None:
+    def _learn_again(self) -> None:
+        if not self._again_frames:
+            return
+        self._again_frames -= 1
+        for number in range(_AGAIN):
+            frames_ago = (self._again_frames * _AGAIN + number) * _STRIDE % len(self._recent)
+            spoken, microphone = self._spoken_until(frames_ago), self._recent[frames_ago]
+            if _power(microphone) > _AUDIBLE:
+                self._filter.learn(spoken, microphone - self._filter.expected(spoken))
+
+    def _judge(self, heard: Samples, echo: Samples, left: Samples) -> None:
         """By the moments in which an echo is expected. A caller who speaks in them only makes it take longer."""
-        before, after = float(np.dot(heard, heard)) / len(heard), float(np.dot(left, left)) / len(left)
+        before, after, expected = _power(heard), _power(left), _power(echo)
         self._heard_now = _SOON * self._heard_now + (1 - _SOON) * before
         self._left_now = _SOON * self._left_now + (1 - _SOON) * after
-        expected = float(np.dot(echo, echo)) / len(echo)
         self._echo_now = max(expected, _SOON * self._echo_now)
         if expected > _AUDIBLE:
             self._heard_power = _SLOWLY * self._heard_power + (1 - _SLOWLY) * before
             self._left_power = _SLOWLY * self._left_power + (1 - _SLOWLY) * after
             is_gone = self._heard_power > _KNOWN * self._left_power and self._left_power < _FAINT
             self._is_known = self._is_known or is_gone
-        if self._left_now > max(_LOST * self._heard_now, _AUDIBLE):
+            self._has_helped = self._has_helped or self._heard_power > 2 * self._left_power
+            self._tried_frames += self._begins is not None
+        is_hopeless = self._tried_frames >= _HOPELESS_FRAMES and not self._has_helped
+        if is_hopeless or self._left_now > max(_LOST * self._heard_now, _AUDIBLE):
             self.forget()
+
+
+def _power(samples: Samples) -> float:
+    return float(np.dot(samples, samples)) / len(samples)

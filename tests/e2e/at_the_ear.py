@@ -27,6 +27,7 @@ class Overheard:
     windows: tuple[Heard, ...]
     speech: bytes
     """What whoever transcribes was given, from the first sound on."""
+    echo_found: bool
 
     def longest_voice_ms(self) -> int:
         """As a sound alone: where a moment of our own voice may come through, a session waits for words."""
@@ -95,7 +96,7 @@ async def overhear(story: bytes, *phones: Speakerphone, caller: bytes = b"") -> 
     ear.close()
     await silero.aclose()
     await aec3.aclose()
-    return Overheard(tuple(windows), bytes(speech))
+    return Overheard(tuple(windows), bytes(speech), echo.found is True)
 
 
 async def recognised(stt: SpeechToText, pcm: bytes) -> str:

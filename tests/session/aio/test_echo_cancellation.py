@@ -10,6 +10,7 @@ from providers.audio import level_dbfs
 from providers.errors import Malformed
 from providers.fakes import FakeEcho, FakeEchoStream
 from session.aio.echo_cancellation import GAP_MS, SLACK_MS, TAIL_MS, WATCHED_MS, EchoCancellation
+from session.line_echo import LONGEST_MS
 from tests.recordings import BECKETT, TWO_CITIES
 from tests.session.aio.stage import silence, speech
 
@@ -92,7 +93,12 @@ class Line:
     def delays_ms(self) -> set[int]:
         """How much later each frame was heard than its reference was played, by the number that both begin with."""
         pairs = zip(self.canceller.played, self.canceller.heard, strict=True)
-        return {(number(heard) - number(played)) * 10 for played, heard in pairs if number(played)}
+        return {(number(heard) - number(played)) * 10 for played, heard in pairs if number(played) and number(heard)}
+
+    @property
+    def worked_frames(self) -> int:
+        """Of the caller's, without the silence in which the canceller catches up."""
+        return sum(map(any, self.canceller.heard))
 
 
 def added(first: bytes, second: bytes, factor: int = 1) -> bytes:
@@ -101,8 +107,8 @@ def added(first: bytes, second: bytes, factor: int = 1) -> bytes:
 
 
 def counted(duration_ms: int, first: int = 1) -> bytes:
-    """Each 10 ms begin with their number."""
-    return b"".join((first + at).to_bytes(2, "little") + bytes(318) for at in range(duration_ms // 10))
+    """Each 10 ms begin with their number, and can be heard."""
+    return b"".join((first + at).to_bytes(2, "little") + b"\x01" * 318 for at in range(duration_ms // 10))
 
 
 def number(frame: bytes) -> int:
@@ -122,8 +128,8 @@ def test_an_echo_is_no_voice_and_the_line_is_known_to_echo() -> None:
     line.plays(OURS[: 2_000 * MS_BYTES])
     line.hears(OURS[: 2_000 * MS_BYTES])
 
-    assert bytes(1_990 * MS_BYTES) == line.clean[10 * MS_BYTES :]
-    assert line.echo.line_echoes
+    assert not any(line.clean[10 * MS_BYTES :])
+    assert line.echo.found
 
 
 def test_once_the_way_of_an_echo_is_known_it_is_subtracted_for_voice_activity_too() -> None:
@@ -141,13 +147,14 @@ def test_an_echo_that_comes_through_all_the_same_is_ours_and_then_the_canceller_
     line = Line(Deaf())
     line.says(OURS, OURS)
     louder = added(OURS, OURS)
-    ours = []
+    ours, echoes = [], []
     for at in range(0, 2_000 * MS_BYTES, 40 * MS_BYTES):
         line.says(OURS[at : at + 40 * MS_BYTES], louder[at : at + 40 * MS_BYTES])
         ours.append(line.echo.is_ours())
+        echoes.append(line.echo.line_echoes)
 
     assert any(ours)
-    assert line.echo.line_echoes
+    assert echoes[ours.index(True)]
 
 
 def test_what_a_canceller_takes_of_a_caller_is_there_for_whoever_transcribes() -> None:
@@ -167,17 +174,38 @@ def test_while_nothing_was_played_the_canceller_is_not_even_opened() -> None:
     assert [] == line.canceller.streams
 
 
-def test_it_rests_a_second_after_the_last_sound_and_goes_on_with_the_next() -> None:
+def test_it_rests_a_while_after_the_last_sound_and_goes_on_with_the_next() -> None:
     line = Line()
     line.plays(speech(40))
-    line.hears(silence(40 + TAIL_MS + 500))
-    rested = len(line.canceller.heard)
+    line.hears(speech(40 + TAIL_MS + 500))
+    rested = line.worked_frames
     line.plays(speech(40), line.now_ms)
-    line.hears(silence(40))
+    line.hears(speech(40))
 
-    assert (40 + TAIL_MS) // 10 == pytest.approx(rested, abs=1)
-    assert rested + 4 == len(line.canceller.heard)
+    assert (40 + LONGEST_MS) // 10 == pytest.approx(rested, abs=2)
+    assert rested + 4 == line.worked_frames
     assert 1 == len(line.canceller.streams)
+
+
+def test_on_a_line_that_echoes_it_rests_a_second_after_the_last_sound() -> None:
+    line = Line()
+    line.says(OURS[: 2_000 * MS_BYTES], OURS[: 2_000 * MS_BYTES])
+    worked = line.worked_frames
+    line.hears(BECKETT.pcm(from_ms=300, to_ms=300 + TAIL_MS + 500))
+
+    assert TAIL_MS // 10 == pytest.approx(line.worked_frames - worked, abs=1)
+
+
+def test_as_long_as_nothing_is_heard_it_rests_and_then_it_catches_up() -> None:
+    line = Line()
+    line.plays(OURS[: 700 * MS_BYTES])
+    line.hears(silence(500))
+    rested = list(line.canceller.heard)
+    line.hears(speech(20))
+
+    assert [] == rested
+    assert OURS[: 520 * MS_BYTES] == b"".join(line.canceller.played)[-520 * MS_BYTES :]
+    assert 2 == line.worked_frames
 
 
 def test_what_a_canceller_holds_back_is_held_back_while_it_rests() -> None:
@@ -211,13 +239,12 @@ def test_on_such_a_line_it_works_only_while_there_is_something_to_be_heard() -> 
     line = Line()
     line.plays(OURS[: 2_400 * MS_BYTES])
     line.hears(silence(1_600))
-    at_work = len(line.canceller.heard)
     line.hears(silence(400))
-    rested = len(line.canceller.heard) - at_work
+    rested = list(line.canceller.heard)
     line.hears(speech(320))
 
-    assert 0 == rested
-    assert 32 == len(line.canceller.heard) - at_work
+    assert [] == rested
+    assert 32 == line.worked_frames
 
 
 def test_what_was_cut_is_no_reference() -> None:

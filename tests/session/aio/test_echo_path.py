@@ -99,11 +99,14 @@ def test_a_way_that_has_become_another_is_forgotten_and_learnt_anew() -> None:
     path = a_path()
     heard_over(path, LOUD, before)
     known_before = path.is_known
-    heard_over(path, LOUD[: 1_000 * 32], after[: 1_000 * 16])
-    known_after_a_second = path.is_known
-    heard_over(path, LOUD, after)
+    known = []
+    for at in range(0, 3_000, 100):
+        heard_over(path, LOUD[at * 32 : (at + 100) * 32], after[at * 16 : (at + 100) * 16])
+        known.append(path.is_known)
 
-    assert (True, False, True) == (known_before, known_after_a_second, path.is_known)
+    assert known_before
+    assert False in known
+    assert known[-1]
 
 
 def test_what_is_doubted_has_to_be_shown_again() -> None:
