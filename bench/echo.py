@@ -300,7 +300,7 @@ def cost_us() -> float:
 
 
 async def main() -> None:
-    ways = ((10.0, 200), (18.0, 60))
+    ways = ((10.0, 200), (10.0, 400), (18.0, 60))
     async with Bench() as bench:
         break_ins = [
             await bench.break_in(line, below_db, cancelled=cancelled, listens_ms=listens_ms, sentences=TWO_CITIES[:10])

@@ -57,6 +57,24 @@ def test_an_echo_is_learnt_and_taken_away(delay_ms: int, below_db: float) -> Non
     assert path.is_known
 
 
+@pytest.mark.parametrize(("delay_ms", "below_db"), [(66, 10.0), (205, 18.0), (333, 14.0), (400, 10.0)])
+def test_it_is_learnt_before_callers_interrupt(delay_ms: int, below_db: float) -> None:
+    echo = echo_of(LOUD, delay_ms=delay_ms, below_db=below_db)
+    left = heard_over(a_path(), LOUD, echo)
+    then = slice(2_000 * 16, 3_000 * 16)
+
+    assert level_dbfs(left[then]) < level_dbfs(echo[then]) - 20
+
+
+def test_what_was_taken_for_an_echo_and_was_none_does_not_stand_in_its_way() -> None:
+    echo = echo_of(LOUD, delay_ms=300, below_db=10.0)
+    path = a_path()
+    heard_over(path, LOUD[: 6_000 * 32], samples(BECKETT.pcm(from_ms=300, to_ms=6_300)) * 3)
+    left = heard_over(path, LOUD, echo)
+
+    assert level_dbfs(left[from_ms(3_000)]) < level_dbfs(echo[from_ms(3_000)]) - 20
+
+
 def test_what_it_remembers_is_as_good_as_what_it_heard() -> None:
     delay = 400 * 16
     echo = echo_of(LOUD, delay_ms=400, below_db=10.0)
