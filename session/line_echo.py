@@ -60,6 +60,10 @@ class LineEcho:
     def _know_nothing(self) -> None:
         self.found: bool | None = None
         self._score = self._suspicion = 0
+        self.forget_delays()
+
+    def forget_delays(self) -> None:
+        """What was played is heard sooner or later than it was said to be."""
         self._played: deque[float] = deque(maxlen=_LATEST + 1)
         self._quiet = [0] * (_LATEST + 1 - 2 * STEADY_FRAMES)  # times, for each delay from 20 ms on
 
@@ -68,7 +72,7 @@ class LineEcho:
         expected."""
         if heard_dbfs > AUDIBLE_DBFS and heard_dbfs - left_dbfs >= SUBTRACTED_DB:
             self._score = min(SURE, self._score + ECHO_WEIGHT)
-        elif played_dbfs > LOUD_DBFS and heard_dbfs <= AUDIBLE_DBFS:
+        elif _is_missing(played_dbfs, heard_dbfs):
             self._score = max(-SURE, self._score - 1)
         if self.found is None and self._no_delay_is_left(played_dbfs, heard_dbfs):
             self._score = -SURE
@@ -80,7 +84,7 @@ class LineEcho:
         known."""
         if heard_dbfs > AUDIBLE_DBFS and heard_dbfs - cancelled_dbfs >= CANCELLED_DB:
             self._suspicion += 1
-        elif played_dbfs > LOUD_DBFS and heard_dbfs <= AUDIBLE_DBFS:
+        elif _is_missing(played_dbfs, heard_dbfs):
             self._suspicion = max(0, self._suspicion - 1)
         if self._suspicion == SUSPECTED:
             self._know_nothing()
@@ -94,3 +98,8 @@ class LineEcho:
             if steady > 2 * STEADY_FRAMES:
                 self._quiet[back - 2 * STEADY_FRAMES] += 1
         return min(self._quiet) >= QUIET_FRAMES
+
+
+def _is_missing(played_dbfs: float, heard_dbfs: float) -> bool:
+    """An echo that would be heard at once, if there were one that comes at once."""
+    return heard_dbfs <= AUDIBLE_DBFS and played_dbfs > max(LOUD_DBFS, heard_dbfs + QUIETER_DB)

@@ -128,6 +128,14 @@ class EchoCancellation:
         """What was to be heard later is not heard."""
         self._far_end.cut(now_ms)
 
+    def moved(self) -> None:
+        """What is sent from now on is due sooner or later than before, beside when it is heard: how late an echo comes
+        has to be learnt anew."""
+        if self._line.found is None:
+            self._line.forget_delays()
+        if self._path is not None:
+            self._path.forget()
+
     def clean(self, pcm: bytes, arrived_ms: int) -> Clean:
         """The caller's next audio, of whole samples, the last of which came at ``arrived_ms``. Returns what is ready of
         it, at ``rate_hz``."""
@@ -172,6 +180,8 @@ class EchoCancellation:
         taken = self._taken_samples * self.rate_hz // self._input_rate_hz
         origin = self._samples(arrived_ms) - taken
         if self._origin is None or not 0 < origin - self._origin < self._samples(GAP_MS):
+            if self._origin is not None and abs(origin - self._origin) > self._samples(SLACK_MS):
+                self.moved()
             self._origin = origin
             self._watched_from, self._least_late = taken, self._samples(GAP_MS)
             return
@@ -179,6 +189,7 @@ class EchoCancellation:
         if taken - self._watched_from >= self._samples(WATCHED_MS):
             if self._least_late > self._samples(SLACK_MS):
                 self._origin += self._least_late
+                self.moved()
             self._watched_from, self._least_late = taken, self._samples(GAP_MS)
 
     def _clean_frame(self, frame: bytes) -> tuple[bytes, bytes]:

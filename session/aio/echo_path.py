@@ -45,7 +45,7 @@ _AGAIN_FRAMES = 150
 _STRIDE = 37
 
 _HOPELESS_FRAMES = 200
-"""Two seconds of an echo of which never half was taken away: it is somewhere else."""
+"""Two seconds of what is heard, of which never half was taken away: the echo is somewhere else."""
 
 _AUDIBLE = 1e4
 """Mean square of an echo at -50 dBFS."""
@@ -64,7 +64,7 @@ _CALLER = 10.0
 """What is left is at most 10 dB below the echo that was expected."""
 
 _LOST = 1.25
-"""What is subtracted makes it louder: the way is another."""
+"""What is subtracted makes it louder, where it had made it fainter: the way is another."""
 
 
 class EchoPath:
@@ -166,11 +166,22 @@ class EchoPath:
             self._left_power = _SLOWLY * self._left_power + (1 - _SLOWLY) * after
             is_gone = self._heard_power > _KNOWN * self._left_power and self._left_power < _FAINT
             self._is_known = self._is_known or is_gone
-            self._has_helped = self._has_helped or self._heard_power > 2 * self._left_power
-            self._tried_frames += self._begins is not None
-        is_hopeless = self._tried_frames >= _HOPELESS_FRAMES and not self._has_helped
-        if is_hopeless or self._left_now > max(_LOST * self._heard_now, _AUDIBLE):
-            self.forget()
+        if self._heard_now > _AUDIBLE:
+            self._has_helped = self._has_helped or self._heard_now > 2 * self._left_now
+            if self._is_lost() or self._is_hopeless():
+                self.forget()
+
+    def _is_lost(self) -> bool:
+        return self._has_helped and self._left_now > _LOST * self._heard_now
+
+    def _is_hopeless(self) -> bool:
+        if self._is_known or self._begins is None:
+            return False
+        self._tried_frames += 1
+        if self._tried_frames < _HOPELESS_FRAMES:
+            return False
+        has_helped, self._has_helped, self._tried_frames = self._has_helped, False, 0
+        return not has_helped
 
 
 def _power(samples: Samples) -> float:

@@ -16,6 +16,13 @@ from session.transport import HasBuffer, Transport
 
 __all__ = ("FrameCounts", "Mouth", "OutputQueue")
 
+EARLY_MS = 80
+"""So much sooner than the marks tell is a sound taken to be heard, by whoever looks for its echo: a mark may be held up
+on its way back by more than the shortest echo takes, and an echo that comes before its sound is found by nobody."""
+
+FAR_OFF_MS = 60
+"""Worth moving the reference of an echo within a sound."""
+
 
 @dataclass(slots=True)
 class FrameCounts:
@@ -142,10 +149,15 @@ class Mouth:
             self._played(self._turn_id, *position)
 
     def _reflect(self, echo: EchoCancellation, frames: list[bytes]) -> None:
-        """The reference moves to when it is heard where a sound begins, and not within one."""
+        """The reference moves to when it is heard where a sound begins, and within one only if it is far off: a
+        canceller has to find the echo anew then."""
         due_ms = self._pacer.due_ms - len(frames) * FRAME_MS
-        if due_ms != self._echo_next_ms:
-            self._echo_delay_ms = self._pacer.delay_ms
+        delay_ms = max(0, self._pacer.delay_ms - EARLY_MS)
+        is_far_off = abs(delay_ms - self._echo_delay_ms) >= FAR_OFF_MS
+        if is_far_off:
+            echo.moved()
+        if is_far_off or due_ms != self._echo_next_ms:
+            self._echo_delay_ms = delay_ms
         self._echo_next_ms = self._pacer.due_ms
         for number, frame in enumerate(frames):
             echo.sent(frame, due_ms + number * FRAME_MS + self._echo_delay_ms)

@@ -126,3 +126,23 @@ def test_a_line_whose_echo_ends_has_none() -> None:
     hearing(line, ECHO, 1_000)
 
     assert hearing(line, NOTHING_COMES_BACK, 3_000) is False
+
+
+def test_where_the_reference_moves_the_quiet_before_it_proves_nothing() -> None:
+    played = speech(1_000)
+    early = list(microphone(played, delay_ms=260, below_db=25.0))
+    late = list(microphone(speech(1_000), delay_ms=60, below_db=25.0))
+    line = LineEcho()
+    for each in early:
+        line.hear(*each)
+    line.forget_delays()
+    for each in late:
+        line.hear(*each)
+
+    assert line.found is not False
+
+
+def test_a_quiet_moment_in_which_a_faint_echo_would_not_be_heard_proves_nothing() -> None:
+    line = LineEcho()
+
+    assert hearing(line, (-32.0, -58.0, -58.0), 3_000) is None

@@ -157,6 +157,17 @@ def test_an_echo_that_comes_through_all_the_same_is_ours_and_then_the_canceller_
     assert echoes[ours.index(True)]
 
 
+def test_where_the_reference_moves_the_way_is_learnt_anew() -> None:
+    line = Line(Deaf())
+    line.says(OURS, OURS)
+    known_before = not line.echo.line_echoes
+    line.echo.moved()
+    known_then = not line.echo.line_echoes
+    line.says(OURS, bytes(300 * MS_BYTES) + OURS[: -300 * MS_BYTES])
+
+    assert (True, False, True) == (known_before, known_then, not line.echo.line_echoes)
+
+
 def test_what_a_canceller_takes_of_a_caller_is_there_for_whoever_transcribes() -> None:
     line = Line(Deaf())
     line.plays(silence(1_000))
