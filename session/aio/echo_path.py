@@ -83,6 +83,11 @@ class EchoPath:
         return self._is_known
 
     @property
+    def has_helped(self) -> bool:
+        """Whether it took away half of what was heard at some moment: an echo, as far as one can tell so soon."""
+        return self._has_helped
+
+    @property
     def hears_a_caller(self) -> bool:
         """Whether so much is left that it cannot be what it leaves of an echo, as far as it knows the way."""
         return self._is_known and self._left_now * _CALLER > self._echo_now

@@ -75,7 +75,7 @@ async def a_call_that_is_broken_into(server: ServerHandle, phone: Speakerphone) 
         await line.until_message("reply", event="started")
         began_ms = line.now_ms
         await line.until(lambda line: line.now_ms > began_ms + 8_000, 60)
-        before = f"{len(line.of('clear'))} clear, {[message['text'] for message in line.of('transcript')][1:]}"
+        before = f"{len(line.of('clear'))} clear, {said_by(line)!r}"
         await line.say(BREAKS_IN)
         await line.until_message("clear", 20)
         broke_in = line.of("clear")
@@ -87,14 +87,14 @@ async def a_call_that_is_broken_into(server: ServerHandle, phone: Speakerphone) 
 
 def said_by(line: Line) -> str:
     """After the turn that asked for the story: all turns of it, because the caller takes breath between two clauses."""
-    return " ".join(message["text"].lower() for message in line.of("transcript", final=True)[1:])
+    return " ".join(message["text"].lower() for message in line.of("transcript", final=True)[1:]).strip()
 
 
 async def test_the_agent_is_not_interrupted_by_its_own_voice(demo_server: ServerHandle) -> None:
     phones = [Speakerphone(delay_ms=200, below_db=10.0), Speakerphone(delay_ms=60, below_db=18.0)]
     calls = await asyncio.gather(*(a_call_that_is_broken_into(demo_server, phone) for phone in phones))
 
-    assert ["0 clear, []"] * 2 == [before for before, _, _ in calls]
+    assert ["0 clear, ''"] * 2 == [before for before, _, _ in calls]
     assert ["1 clear"] * 2 == [broken_into for _, broken_into, _ in calls]
     for _, _, said in calls:
         assert np.mean([word in said for word in ("worst", "age", "wisdom", "foolishness")]) >= 0.5

@@ -109,7 +109,7 @@ async def test_a_caller_who_cancels_the_echo_is_not_searched_for_one() -> None:
             server.edge.calls._parts = replace(server.edge.parts, echo=echo)
             await caller.start(echo_cancelled=echo_cancelled)
             await caller.converse()
-            await caller.socket.send(silence(20))
+            await caller.socket.send(voice(20))
             await caller.send("ping")
             await caller.until("pong")
             opened.append(len(echo.streams))

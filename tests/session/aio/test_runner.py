@@ -267,7 +267,7 @@ async def test_an_echo_canceller_that_fails_is_told_and_the_session_goes_on() ->
         await session.start()
         await session.say(STORY)
         await witness.until_speaking()
-        await session.process_audio(silence(640))
+        await session.process_audio(speech(40) + silence(600))
         told = await witness.until(ErrorOccurred)
 
         assert ErrorOccurred(ErrorCode.INTERNAL_ERROR, "echo: no; it is bypassed", retryable=False, fatal=False) == told
@@ -345,7 +345,7 @@ async def test_an_echo_canceller_that_cannot_be_opened_is_told_when_there_is_an_
         await session.start()
         await session.say(STORY)
         await witness.until_speaking()
-        await session.process_audio(silence(640))
+        await session.process_audio(speech(40) + silence(600))
         told = await witness.until(ErrorOccurred)
 
         assert ErrorOccurred(ErrorCode.INTERNAL_ERROR, "echo: no; it is bypassed", retryable=False, fatal=False) == told

@@ -56,7 +56,7 @@ async def test_a_spoken_turn_is_answered_and_the_answer_is_heard() -> None:
 
 
 async def test_the_echo_is_left_to_the_browser_unless_the_settings_say_otherwise() -> None:
-    opened = []
+    opened, phrase = [], await asyncio.to_thread(BECKETT.phrase, 0, 48_000)
     for wanted in (False, True):
         echo = FakeEcho()
         async with serving(webrtc={"echo_cancellation": wanted}) as server, calling(server.base_url) as caller:
@@ -64,7 +64,8 @@ async def test_the_echo_is_left_to_the_browser_unless_the_settings_say_otherwise
             await caller.join()
             await caller.until_message("ready")
             await caller.send("text", text="hello")
-            await caller.until_message("reply", event="done")
+            caller.microphone.say(phrase)
+            await caller.until_message("speech")
             opened.append(len(echo.streams))
 
     assert [0, 1] == opened
