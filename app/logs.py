@@ -67,7 +67,7 @@ def configure(log: Log) -> None:
     logging.basicConfig(handlers=[handler], level=log.level.upper(), force=True)
     # Its lines name every connection with the query string, and so with the token.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     # Theirs name every address of a caller.
     logging.getLogger("aioice").setLevel(logging.WARNING)
     logging.getLogger("aiortc").setLevel(logging.WARNING)

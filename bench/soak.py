@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import psutil
 import uvicorn
 from starlette.applications import Starlette
@@ -128,7 +128,7 @@ class Phone:
 
 
 class Callers:
-    def __init__(self, server: Server, speech: bytes, rest: httpx.AsyncClient) -> None:
+    def __init__(self, server: Server, speech: bytes, rest: httpx2.AsyncClient) -> None:
         self._server = server
         self._speech = speech
         self._rest = rest
@@ -257,7 +257,7 @@ def _metric(server: Server, name: str) -> float:
 async def soak(server: Server, calls: int, speech: bytes, chance: random.Random) -> tuple[list[Left], Counter[str]]:
     failures: Counter[str] = Counter()
     left: list[Left] = []
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as rest:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as rest:
         callers = Callers(server, speech, rest)
         places = asyncio.Semaphore(AT_ONCE)
 

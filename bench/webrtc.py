@@ -21,7 +21,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import psutil
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -83,7 +83,7 @@ def hum() -> list[bytes]:
     return [encoder.encode(loud if at < 50 else silent) for at in range(200)]
 
 
-async def call(http: httpx.AsyncClient, packets: list[bytes]) -> tuple[RTCPeerConnection, float]:
+async def call(http: httpx2.AsyncClient, packets: list[bytes]) -> tuple[RTCPeerConnection, float]:
     """A caller that talks, and how many ms it took from its offer to the first packet it heard."""
     peer = RTCPeerConnection(ALONE)
     peer.addTrack(_Hum(packets))
@@ -101,7 +101,7 @@ async def call(http: httpx.AsyncClient, packets: list[bytes]) -> tuple[RTCPeerCo
 async def load(base_url: str, callers: int, pid: int, seconds: float) -> dict[str, float]:
     packets = hum()
     process = psutil.Process(pid)
-    async with httpx.AsyncClient(base_url=base_url, timeout=30) as http:
+    async with httpx2.AsyncClient(base_url=base_url, timeout=30) as http:
         called = [await call(http, packets) for _ in range(callers)]
         await asyncio.sleep(SETTLE_S)
         before, began_s = process.cpu_times(), time.monotonic()
@@ -163,8 +163,8 @@ def alone() -> Iterator[tuple[str, int]]:
     try:
         for _ in range(200):
             try:
-                httpx.get(f"{base_url}/readyz")
-            except httpx.TransportError:
+                httpx2.get(f"{base_url}/readyz")
+            except httpx2.TransportError:
                 time.sleep(0.1)
             else:
                 break

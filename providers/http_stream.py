@@ -6,18 +6,18 @@ from __future__ import annotations
 import asyncio
 import codecs
 import contextlib
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import cast
 
-import httpx
+import httpx2
 
 from providers.errors import Malformed, ProviderError, Rejected, TimedOut, Unreachable
 
-__all__ = ("TRACEPARENT", "Answer", "HttpStream", "Limits", "seconds_from_now")
+__all__ = ("TRACEPARENT", "Answer", "HttpStream", "Limits", "new_client", "seconds_from_now")
 
 TRACEPARENT: ContextVar[str | None] = ContextVar("TRACEPARENT", default=None)
 """The W3C trace context of the running turn: whoever traces sets it in the session's task, the request carries it."""
@@ -37,18 +37,29 @@ class Limits:
     max_bytes: int
 
 
+def new_client(timeout: httpx2.Timeout, *, secure: bool) -> httpx2.AsyncClient:
+    """Blocks for tens of milliseconds: it reads the certificates that the system trusts, and half of the library.
+
+    There is no limit of connections: the server admits as many sessions as it has room for.
+    """
+    # httpx2's own choice would read the certificates again for every connection, on the loop.
+    verify = ssl.create_default_context() if secure else False
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_S)
+    return httpx2.AsyncClient(verify=verify, timeout=timeout, limits=limits)
+
+
 class HttpStream:
     """Redirects are not followed, compression is not asked for. ``provider`` is the name that errors carry."""
 
     def __init__(self, url: str, limits: Limits, *, provider: str) -> None:
-        self._url = httpx.URL(url)
+        self._url = httpx2.URL(url)
         self._limits = limits
         self._provider = provider
-        self._client: httpx.AsyncClient | None = None
+        self._client: httpx2.AsyncClient | None = None
         self._opening = asyncio.Lock()
         self._closed = False
 
-    async def open(self) -> httpx.AsyncClient:
+    async def open(self) -> httpx2.AsyncClient:
         """Read the certificates; the server is not called, for it may start after us.
 
         :raises Rejected: after ``aclose``.
@@ -57,15 +68,9 @@ class HttpStream:
             if self._closed:
                 raise Rejected("closed", provider=self._provider)
             if self._client is None:
-                # Reading the certificates takes tens of milliseconds, which no other call has to wait for.
-                https = self._url.scheme == "https"
-                verify = await asyncio.to_thread(httpx.create_ssl_context) if https else False
-                timeout = httpx.Timeout(None, connect=self._limits.connect_s)
-                # No limit of connections: the server admits as many sessions as it has room for.
-                limits = httpx.Limits(
-                    max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_S
-                )
-                self._client = httpx.AsyncClient(verify=verify, timeout=timeout, limits=limits)
+                timeout = httpx2.Timeout(None, connect=self._limits.connect_s)
+                secure = self._url.scheme == "https"
+                self._client = await asyncio.to_thread(new_client, timeout, secure=secure)
             return self._client
 
     @contextlib.asynccontextmanager
@@ -86,8 +91,7 @@ class HttpStream:
             async with asyncio.timeout_at(deadline_s):
                 response = await client.send(outgoing, stream=True)
         try:
-            # httpx promises an iterator only; it is a generator, and must be closed before the response is.
-            async with contextlib.aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_raw())) as chunks:
+            async with contextlib.aclosing(response.aiter_raw()) as chunks:
                 yield Answer(response, chunks, self._limits, deadline_s, self._provider)
         finally:
             await response.aclose()
@@ -104,7 +108,7 @@ class Answer:
 
     def __init__(
         self,
-        response: httpx.Response,
+        response: httpx2.Response,
         chunks: AsyncGenerator[bytes, None],
         limits: Limits,
         deadline_s: float,
@@ -167,16 +171,16 @@ class Answer:
 
 @contextlib.contextmanager
 def _translated(provider: str, limits: Limits) -> Iterator[None]:
-    """What httpx raises, and the limits of time, as errors of our own tree."""
+    """What httpx2 raises, and the limits of time, as errors of our own tree."""
     try:
         yield
     except TimeoutError as error:
         raise TimedOut("nothing came within the limit", provider=provider) from error
-    except httpx.ConnectTimeout as error:
+    except httpx2.ConnectTimeout as error:
         raise Unreachable(f"no connection within {limits.connect_s:g} s", provider=provider) from error
-    except (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError) as error:
+    except (httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.ProxyError) as error:
         raise Unreachable(str(error) or type(error).__name__, provider=provider) from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise Rejected(str(error) or type(error).__name__, provider=provider) from error
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from fractions import Fraction
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
@@ -76,7 +76,7 @@ class RtcCaller:
         channel: bool = True,
         peer: RTCPeerConnection | None = None,
     ) -> None:
-        self.http = httpx.AsyncClient(
+        self.http = httpx2.AsyncClient(
             base_url=base_url, headers={} if token is None else {"Authorization": f"Bearer {token}"}
         )
         self.peer = peer or RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -103,7 +103,7 @@ class RtcCaller:
     async def answered(self, sdp: str) -> None:
         await self.peer.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
 
-    async def whip(self, **query: str) -> httpx.Response:
+    async def whip(self, **query: str) -> httpx2.Response:
         body, headers = await self.offer(), {"Content-Type": "application/sdp"}
         response = await self.http.post("/v1/webrtc", content=body, headers=headers, params=query)
         assert 201 == response.status_code, response.text

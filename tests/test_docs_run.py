@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import typer
 import yaml
@@ -166,7 +166,7 @@ def check_curl(command: Command) -> None:
     """It asks for a route that there is."""
     (url,) = [word for word in command.arguments[1:] if not word.startswith("-")]
     assert {word for word in command.arguments[1:] if word.startswith("-")} <= {"-N", "-s"}
-    scope = {"type": "http", "method": "GET", "path": httpx.URL(url).path}
+    scope = {"type": "http", "method": "GET", "path": httpx2.URL(url).path}
     found = {route.matches(scope)[0] for route in _routes(light_app())}
     assert Match.FULL in found, url
 

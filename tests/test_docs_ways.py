@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.caller import calling
@@ -106,7 +106,7 @@ async def test_the_signed_agent_of_the_tutorial_answers_those_who_sign(tmp_path:
         async with call_to(url, secret) as caller:
             answered = await caller.converse("good morning")
             await caller.send("stop")
-        async with httpx.AsyncClient() as stranger:
+        async with httpx2.AsyncClient() as stranger:
             unsigned = await stranger.post(url, json={"type": "turn", "transcript": "good morning"})
 
     assert "You said: good morning" == answered["heard_text"]
@@ -115,7 +115,7 @@ async def test_the_signed_agent_of_the_tutorial_answers_those_who_sign(tmp_path:
 
 async def test_the_agent_of_the_readme_works() -> None:
     namespace = defined_by(README, "agent.py")
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(namespace["app"]), base_url="http://agent") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(namespace["app"]), base_url="http://agent") as client:
         greeting = await client.post("/", json={"type": "session.started"})
         reply = await client.post("/", json={"type": "turn", "transcript": "good morning"})
         ended = await client.post("/", json={"type": "session.ended"})
@@ -140,8 +140,8 @@ async def test_the_careful_agent_orders_once_and_only_what_was_committed() -> No
     committed = {"type": "turn.committed", "turn_id": "2"}
     plain = {"type": "turn", "transcript": "a cake", "preemptive": False, "turn_id": "3"}
     namespace = defined_by(TURN_TAKING, "careful_agent.py")
-    transport = httpx.ASGITransport(namespace["app"])
-    async with httpx.AsyncClient(transport=transport, base_url="http://agent") as client:
+    transport = httpx2.ASGITransport(namespace["app"])
+    async with httpx2.AsyncClient(transport=transport, base_url="http://agent") as client:
         for asked in (draft, second, late, committed, plain):
             await client.post("/", json={"session_id": "s", **asked})
 

@@ -1,7 +1,7 @@
 """Requests to a vendor's REST interface: tried again where that helps and does no harm, bounded in time, and what goes
 wrong told in the vendor's own words.
 
-On httpx, which is here anyway: the vendors' SDKs bring a client each (requests, aiohttp), and most of them block.
+On httpx2, which is here anyway: the vendors' SDKs bring a client each (requests, aiohttp), and most of them block.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import httpx
+import httpx2
 
 from app.gateways.control import GatewayError, Operation
-from providers.http_stream import seconds_from_now
+from providers.http_stream import new_client, seconds_from_now
 
 __all__ = ("Reply", "Request", "Rest", "in_path")
 
@@ -70,7 +70,7 @@ class Rest:
         self._gateway = gateway
         self._base_url = base_url.rstrip("/")
         self._headers = headers
-        self._client: httpx.AsyncClient | None = None
+        self._client: httpx2.AsyncClient | None = None
         self._opening = asyncio.Lock()
 
     async def ask(self, operation: Operation, request: Request) -> Reply:
@@ -108,8 +108,8 @@ class Rest:
                 response = await client.request(
                     request.method, url, json=request.json, data=request.form, headers=headers
                 )
-            except httpx.HTTPError as error:
-                was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+            except httpx2.HTTPError as error:
+                was_sent = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
                 failure = GatewayError(self._gateway, operation, _words(error))
                 again = request.repeatable or not was_sent
             else:
@@ -128,13 +128,12 @@ class Rest:
                 raise failure
             await asyncio.sleep(pause_s)
 
-    async def _open(self) -> httpx.AsyncClient:
-        """Reading the certificates takes tens of milliseconds, which no call has to wait for."""
+    async def _open(self) -> httpx2.AsyncClient:
         async with self._opening:
             if self._client is None:
-                https = self._base_url.startswith("https")
-                verify = await asyncio.to_thread(httpx.create_ssl_context) if https else False
-                self._client = httpx.AsyncClient(verify=verify, timeout=httpx.Timeout(READ_S, connect=CONNECT_S))
+                secure = self._base_url.startswith("https")
+                timeout = httpx2.Timeout(READ_S, connect=CONNECT_S)
+                self._client = await asyncio.to_thread(new_client, timeout, secure=secure)
             return self._client
 
     async def aclose(self) -> None:
@@ -143,17 +142,17 @@ class Rest:
             await client.aclose()
 
 
-def _words(error: httpx.HTTPError) -> str:
+def _words(error: httpx2.HTTPError) -> str:
     match error:
-        case httpx.ConnectTimeout():
+        case httpx2.ConnectTimeout():
             return f"no connection within {CONNECT_S:g} s"
-        case httpx.TimeoutException():
+        case httpx2.TimeoutException():
             return f"no answer within {READ_S:g} s"
         case _:
             return str(error) or type(error).__name__
 
 
-def _json(response: httpx.Response) -> Any:
+def _json(response: httpx2.Response) -> Any:
     try:
         return response.json()
     except ValueError:

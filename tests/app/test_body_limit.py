@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI, Request
 
 from app.body_limit import BodyLimit
 
 
-async def post(content: bytes | AsyncIterator[bytes]) -> httpx.Response:
+async def post(content: bytes | AsyncIterator[bytes]) -> httpx2.Response:
     app = FastAPI()
     app.add_middleware(BodyLimit, max_bytes=100)
 
@@ -17,7 +17,7 @@ async def post(content: bytes | AsyncIterator[bytes]) -> httpx.Response:
     async def length(request: Request) -> int:
         return len(await request.body())
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://server") as http:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://server") as http:
         return await http.post("/", content=content)
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-import httpx
+import httpx2
 import pytest
 import typer
 from standardwebhooks import Webhook
@@ -45,9 +45,9 @@ TURN: dict[str, object] = {
 }
 
 
-def client_of(brain: Brain, secret: str | None = None) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app=create_agent(brain, secret))
-    return httpx.AsyncClient(transport=transport, base_url="http://agent")
+def client_of(brain: Brain, secret: str | None = None) -> httpx2.AsyncClient:
+    transport = httpx2.ASGITransport(app=create_agent(brain, secret))
+    return httpx2.AsyncClient(transport=transport, base_url="http://agent")
 
 
 def data_of(text: str) -> list[str]:

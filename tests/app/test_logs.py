@@ -48,7 +48,7 @@ def as_before() -> Iterator[None]:
     yield
     structlog.reset_defaults()
     root.handlers, root.level = handlers, level
-    for name in ("uvicorn", "httpx"):
+    for name in ("uvicorn", "httpx2"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 

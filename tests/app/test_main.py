@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 
 from app.main import create_app
@@ -45,7 +45,7 @@ def test_a_provider_that_cannot_be_made_is_a_wrong_setting() -> None:
 
 
 async def test_the_root_says_where_to_go_and_the_docs_are_there() -> None:
-    async with running() as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running() as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         root, docs, schema = [await http.get(path) for path in ("/", "/docs", "/openapi.json")]
 
         assert "beluga-voice talk" in root.text

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 
@@ -12,7 +12,7 @@ from app.problems import install, problem
 from session.errors import ErrorCode, SessionError
 
 
-async def answer_to(error: Exception) -> httpx.Response:
+async def answer_to(error: Exception) -> httpx2.Response:
     app = FastAPI()
     install(app)
 
@@ -20,8 +20,8 @@ async def answer_to(error: Exception) -> httpx.Response:
     async def fail() -> None:
         raise error
 
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://server") as http:
         return await http.get("/")
 
 

@@ -5,7 +5,7 @@ import json
 import signal
 import socket
 
-import httpx
+import httpx2
 import psutil
 import pytest
 
@@ -55,7 +55,7 @@ async def test_sockets_are_pinged_as_the_sessions_keep_alive_says(
 
 async def test_a_process_serves_announces_itself_and_drains_when_asked_to_stop() -> None:
     with serving(QUICK | {"BELUGA_SERVER__SHUTDOWN_GRACE": "0"}) as server:
-        async with httpx.AsyncClient(base_url=server.base_url) as http, calling(server.ws_url) as caller:
+        async with httpx2.AsyncClient(base_url=server.base_url) as http, calling(server.ws_url) as caller:
             await caller.start()
             done = await caller.converse("hello from outside")
             ready = await http.get("/readyz")
@@ -77,7 +77,7 @@ async def test_a_second_signal_does_not_wait_for_the_calls() -> None:
         async with calling(server.ws_url) as caller:
             await caller.start()
             server.process.send_signal(signal.SIGTERM)
-            async with httpx.AsyncClient(base_url=server.base_url) as http:
+            async with httpx2.AsyncClient(base_url=server.base_url) as http:
                 while (await http.get("/readyz")).status_code == 200:
                     pass
                 reason = (await http.get("/readyz")).json()["reason"]
@@ -101,7 +101,7 @@ async def test_many_calls_that_vanish_leave_no_thread_and_no_connection() -> Non
                 await caller.send("text", text="a long story")
                 await caller.until_audio()
                 caller.socket.transport.abort()
-        async with httpx.AsyncClient(base_url=server.base_url) as http:
+        async with httpx2.AsyncClient(base_url=server.base_url) as http:
             while (await http.get("/v1/sessions")).json()["sessions"]:
                 pass
         async with calling(server.ws_url) as caller:

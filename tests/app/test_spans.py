@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-import httpx
+import httpx2
 import pytest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -345,7 +345,7 @@ async def test_the_webhook_is_told_the_trace_of_who_made_the_session(way: str) -
     async with serving(noon) as webhook, running(agent={"provider": "webhook", "url": webhook.url}) as server:
         url, headers = server.ws_url, made_by if way == "by the socket" else {}
         if way == "over HTTP":
-            async with httpx.AsyncClient(base_url=server.base_url) as client:
+            async with httpx2.AsyncClient(base_url=server.base_url) as client:
                 made = await client.post("/v1/sessions", json={}, headers=made_by)
             url += f"?token={made.json()['token']}"
         async with calling(url, additional_headers=headers) as caller:

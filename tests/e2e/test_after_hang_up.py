@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.caller import calling as on_a_socket
@@ -87,7 +87,7 @@ async def load(server: ServerHandle) -> float:
 
 
 async def until_nobody_calls(base_url: str) -> None:
-    async with httpx.AsyncClient(base_url=base_url) as http:
+    async with httpx2.AsyncClient(base_url=base_url) as http:
         while (await http.get("/v1/sessions")).json()["sessions"]:  # noqa: ASYNC110 - nobody is told
             await asyncio.sleep(0.1)
 

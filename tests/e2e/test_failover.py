@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import EntryPoint, EntryPoints
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from providers import registry
@@ -23,7 +23,7 @@ QUICK_TO_RETRY = {"apology": "Sorry.", "retry_delay": "100ms", "max_retries": 1}
 
 
 async def metrics_of(base_url: str) -> str:
-    async with httpx.AsyncClient(base_url=base_url) as http:
+    async with httpx2.AsyncClient(base_url=base_url) as http:
         return (await http.get("/metrics")).text
 
 

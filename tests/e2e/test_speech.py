@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-import httpx
+import httpx2
 import pytest
 
 from providers import create
@@ -75,7 +75,7 @@ async def test_breaking_into_the_story_cuts_it_and_the_agent_knows_where(demo_se
 
 async def _session(server: ServerHandle, line: Line) -> list[dict[str, str]]:
     session_id = line.messages[0][1]["session_id"]
-    async with httpx.AsyncClient() as client:
+    async with httpx2.AsyncClient() as client:
         answer = await client.get(f"{server.base_url}/v1/sessions/{session_id}/transcript")
     entries: list[dict[str, str]] = answer.json()["messages"]
     return entries

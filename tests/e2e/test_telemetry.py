@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 import pytest
 
 from tests.caller import Caller, calling, silence, voice
@@ -68,7 +68,7 @@ async def test_a_call_is_one_trace_from_its_caller_to_the_webhook_and_is_counted
     said = {"BELUGA_STT__OPTIONS": json.dumps({"text": "what time is it"})}
     with receiving() as receiver:
         async with scene(receiver.url, **said) as stage:
-            async with httpx.AsyncClient(base_url=stage.server.base_url) as client:
+            async with httpx2.AsyncClient(base_url=stage.server.base_url) as client:
                 made = (await client.post("/v1/sessions", json={}, headers={"traceparent": CALLER})).json()
             async with on_the_line(f"{stage.server.ws_url}?token={made['token']}") as line:
                 await line.say(silence(300) + voice(600))

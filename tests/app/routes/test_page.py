@@ -6,7 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from app.routes.page import is_current, load_files, routes
@@ -18,7 +18,7 @@ STATIC = ROOT / "app" / "static"
 
 async def test_the_page_and_all_it_loads_come_with_their_types() -> None:
     types = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "ts": "text/plain"}
-    async with running() as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running() as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         root = await http.get("/")
         answers = {path.name: await http.get(f"/static/{path.name}") for path in STATIC.iterdir() if path.suffix}
 
@@ -30,7 +30,7 @@ async def test_the_page_and_all_it_loads_come_with_their_types() -> None:
 
 
 async def test_the_page_may_load_nothing_from_elsewhere_and_be_framed_by_nobody() -> None:
-    async with running() as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running() as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         headers = (await http.get("/")).headers
 
     policy = dict(each.strip().split(" ", 1) for each in headers["content-security-policy"].split(";"))
@@ -41,7 +41,7 @@ async def test_the_page_may_load_nothing_from_elsewhere_and_be_framed_by_nobody(
 
 
 async def test_a_browser_that_has_the_file_is_told_so_and_asks_each_time() -> None:
-    async with running() as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running() as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         for path in ("/", "/static/beluga-voice.js"):
             first = await http.get(path)
             again = await http.get(path, headers={"If-None-Match": first.headers["etag"]})
@@ -53,7 +53,7 @@ async def test_a_browser_that_has_the_file_is_told_so_and_asks_each_time() -> No
 
 
 async def test_a_head_request_has_no_body() -> None:
-    async with running() as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running() as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         answer = await http.head("/")
 
     assert (200, b"") == (answer.status_code, answer.content)
@@ -61,7 +61,7 @@ async def test_a_head_request_has_no_body() -> None:
 
 @pytest.mark.parametrize("path", ["/static/", "/static/none.js", "/static/..%2fmain.py", "/static/%2e%2e/main.py"])
 async def test_nothing_but_the_files_of_the_folder_is_served(path: str) -> None:
-    async with running() as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running() as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         answer = await http.get(path)
 
     assert 404 == answer.status_code
@@ -71,7 +71,7 @@ async def test_a_site_that_may_connect_may_load_the_library() -> None:
     origin = "https://shop.example.com"
     async with (
         running({"BELUGA_AUTH__ALLOWED_ORIGINS": f'["{origin}"]'}) as server,
-        httpx.AsyncClient(base_url=server.base_url) as http,
+        httpx2.AsyncClient(base_url=server.base_url) as http,
     ):
         answer = await http.get("/static/beluga-voice.js", headers={"Origin": origin})
         foreign = await http.get("/static/beluga-voice.js", headers={"Origin": "https://other.example.com"})

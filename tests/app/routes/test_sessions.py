@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from app.auth import Scope, mint
@@ -23,18 +23,18 @@ def bearer(token: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def conversing(**settings: Any) -> AsyncIterator[tuple[RunningServer, httpx.AsyncClient, Caller, str]]:
+async def conversing(**settings: Any) -> AsyncIterator[tuple[RunningServer, httpx2.AsyncClient, Caller, str]]:
     """A server, a client of its HTTP side, and a caller in a session."""
     async with (
         running(**settings) as server,
-        httpx.AsyncClient(base_url=server.base_url) as http,
+        httpx2.AsyncClient(base_url=server.base_url) as http,
         calling(server.ws_url) as caller,
     ):
         ready = await caller.start(metadata={"name": "Joe"})
         yield server, http, caller, f"/v1/sessions/{ready['session_id']}"
 
 
-def check_problem(response: httpx.Response, status: int, code: str) -> None:
+def check_problem(response: httpx2.Response, status: int, code: str) -> None:
     assert "application/problem+json" == response.headers["Content-Type"]
     assert (status, status, code) == (response.status_code, response.json()["status"], response.json()["code"])
     assert {"type", "title", "detail"} <= response.json().keys()
@@ -115,7 +115,7 @@ async def test_events_are_the_objects_of_the_socket() -> None:
 async def test_a_thousand_say_in_a_second_fill_a_bounded_queue() -> None:
     async with conversing(**LONG) as (server, http, caller, url):
 
-        async def ask() -> list[httpx.Response]:
+        async def ask() -> list[httpx2.Response]:
             return [await http.post(f"{url}/say", json={"text": f"Number {n}."}) for n in range(100)]
 
         answers = [answer for some in await asyncio.gather(*(ask() for _ in range(10))) for answer in some]
@@ -160,7 +160,7 @@ async def test_a_bad_body_is_a_422_that_names_the_field(body: object, field: str
 
 
 async def test_wrong_json_a_huge_body_and_an_unknown_route_are_problems_too() -> None:
-    async with running() as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running() as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         check_problem(await http.post("/v1/sessions", content=b"{nonsense"), 422, "invalid_input")
         check_problem(await http.post("/v1/sessions", content=b"x" * (2 << 20)), 413, "invalid_input")
         check_problem(await http.get("/v1/nothing"), 404, "invalid_input")
@@ -179,13 +179,13 @@ async def test_wrong_json_a_huge_body_and_an_unknown_route_are_problems_too() ->
     ],
 )
 async def test_a_session_that_is_not_there_is_a_404(method: str, path: str) -> None:
-    async with running() as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running() as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         body = {"text": "hi"} if path == "/say" else None
         check_problem(await http.request(method, f"/v1/sessions/x{path}", json=body), 404, "session_not_found")
 
 
 async def test_a_session_that_nobody_has_connected_to_is_initial_and_says_nothing() -> None:
-    async with running() as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running() as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         made = (await http.post("/v1/sessions", json={"metadata": {"a": 1}})).json()
         url = f"/v1/sessions/{made['id']}"
 
@@ -203,7 +203,7 @@ async def test_a_session_that_nobody_has_connected_to_is_initial_and_says_nothin
 
 async def test_who_may_do_what() -> None:
     auth = {"api_keys": [KEY], "jwt_secret": SECRET}
-    async with running(auth=auth) as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running(auth=auth) as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         reader = bearer(mint(SECRET, frozenset({Scope.READ}), 60))
         made = (await http.post("/v1/sessions", json={}, headers=bearer(KEY))).json()
         own, other = f"/v1/sessions/{made['id']}", "/v1/sessions/other"
@@ -220,7 +220,7 @@ async def test_who_may_do_what() -> None:
 async def test_only_an_operator_may_choose_the_agent_of_a_session() -> None:
     body = {"agent": {"url": "http://127.0.0.1:1/"}}
     auth = {"api_keys": [KEY], "jwt_secret": SECRET}
-    async with running(auth=auth) as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running(auth=auth) as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         manager = bearer(mint(SECRET, frozenset(Scope), 60))
 
         check_problem(await http.post("/v1/sessions", json=body, headers=manager), 403, "unauthorized")
@@ -230,14 +230,14 @@ async def test_only_an_operator_may_choose_the_agent_of_a_session() -> None:
 
 
 async def test_an_open_server_lets_nobody_choose_an_agent() -> None:
-    async with running() as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running() as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         answer = await http.post("/v1/sessions", json={"agent": {"url": "http://127.0.0.1:1/"}})
 
         check_problem(answer, 403, "unauthorized")
 
 
 async def test_a_foreign_site_cannot_read_an_open_server() -> None:
-    async with running() as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running() as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         foreign = await http.get("/v1/sessions", headers={"Origin": "https://evil.example"})
         rebound = await http.get("/v1/sessions", headers={"Host": "evil.example"})
 
@@ -248,7 +248,7 @@ async def test_a_foreign_site_cannot_read_an_open_server() -> None:
 async def test_an_allowed_site_may_read() -> None:
     origin = "https://app.example"
     auth = {"api_keys": [KEY], "allowed_origins": [origin]}
-    async with running(auth=auth) as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running(auth=auth) as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         answer = await http.get("/v1/sessions", headers=bearer(KEY) | {"Origin": origin})
 
         assert (200, origin) == (answer.status_code, answer.headers["Access-Control-Allow-Origin"])
@@ -257,7 +257,7 @@ async def test_an_allowed_site_may_read() -> None:
 async def test_past_its_rate_a_caller_waits() -> None:
     async with (
         running(limits={"starts_per_minute": 1}) as server,
-        httpx.AsyncClient(base_url=server.base_url) as http,
+        httpx2.AsyncClient(base_url=server.base_url) as http,
     ):
         first, second = [await http.post("/v1/sessions", json={}) for _ in range(2)]
 

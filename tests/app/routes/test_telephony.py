@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
-import httpx
+import httpx2
 import jwt
 import pytest
 from plivo.utils.signature_v3 import construct_post_url, get_signature_v3
@@ -27,14 +27,14 @@ WHO = {"From": "+15550100", "To": "+15550199", "CallSid": "CA1"}
 
 
 @asynccontextmanager
-async def server(**telephony: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def server(**telephony: Any) -> AsyncIterator[httpx2.AsyncClient]:
     """That wants a credential."""
     tables = {"auth": {"api_keys": [KEY]}, "telephony": {"public_url": PUBLIC, **telephony}}
-    async with running(**tables) as here, httpx.AsyncClient(base_url=here.base_url) as http:
+    async with running(**tables) as here, httpx2.AsyncClient(base_url=here.base_url) as http:
         yield http
 
 
-def element(response: httpx.Response, path: str) -> ET.Element:
+def element(response: httpx2.Response, path: str) -> ET.Element:
     assert 200 == response.status_code
     assert "application/xml" == response.headers["content-type"]
     found = ET.fromstring(response.content).find(path)
@@ -70,7 +70,7 @@ async def test_who_is_not_twilio_gets_nothing(headers: dict[str, str]) -> None:
 
 
 async def test_without_a_secret_an_open_server_answers_its_own_machine_with_a_token() -> None:
-    async with running() as here, httpx.AsyncClient(base_url=here.base_url) as http:
+    async with running() as here, httpx2.AsyncClient(base_url=here.base_url) as http:
         stream = element(await http.post("/v1/telephony/twilio/voice", data=WHO), "Connect/Stream")
         elsewhere = await http.post("/v1/telephony/twilio/voice", data=WHO, headers={"Host": "a.tunnel.example.com"})
 
@@ -215,7 +215,7 @@ async def call(url: str, parameters: Mapping[str, str]) -> int:
 
 
 async def test_the_token_of_an_answer_opens_the_stream_once() -> None:
-    async with running(auth={"api_keys": [KEY]}) as here, httpx.AsyncClient(base_url=here.base_url) as http:
+    async with running(auth={"api_keys": [KEY]}) as here, httpx2.AsyncClient(base_url=here.base_url) as http:
         answer = await http.post(f"/v1/telephony/twilio/voice?token={KEY}", data=WHO)
         stream = element(answer, "Connect/Stream")
         codes = [await call(stream.attrib["url"], parameters(stream)) for _ in range(2)]

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from app.routes.webrtc import make
@@ -24,9 +24,9 @@ VIDEO = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=video 9 UDP/TLS/RTP/
 @asynccontextmanager
 async def serving(
     webrtc: dict[str, Any] | None = None, **tables: Any
-) -> AsyncIterator[tuple[RunningServer, httpx.AsyncClient]]:
+) -> AsyncIterator[tuple[RunningServer, httpx2.AsyncClient]]:
     given = {"addresses": ["127.0.0.1"]} | (webrtc or {})
-    async with running(webrtc=given, **tables) as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running(webrtc=given, **tables) as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         async with asyncio.timeout(30):
             yield server, http
 
@@ -259,7 +259,7 @@ async def test_a_foreign_page_that_is_allowed_sees_the_headers_it_needs() -> Non
 
 
 async def test_a_server_that_has_webrtc_switched_off_says_so() -> None:
-    async with running(webrtc={"enabled": False}) as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with running(webrtc={"enabled": False}) as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         response = await http.post("/v1/webrtc", headers=SDP, content="v=0")
         session = (await http.post("/v1/sessions", json={})).json()
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from websockets.exceptions import ConnectionClosed
 
@@ -62,7 +62,7 @@ async def refused(server: RunningServer, **start: object) -> tuple[int, str, str
 
 
 async def the_metrics(server: RunningServer) -> str:
-    async with httpx.AsyncClient(base_url=server.base_url) as http:
+    async with httpx2.AsyncClient(base_url=server.base_url) as http:
         return (await http.get("/metrics")).text
 
 
@@ -158,7 +158,7 @@ async def test_an_unknown_token_is_4404(token: str) -> None:
 async def test_a_token_of_another_session_or_of_one_nobody_connected_to_is_4404() -> None:
     async with storyteller() as server, calling(server.ws_url) as caller:
         ready = await caller.start()
-        async with httpx.AsyncClient(base_url=server.base_url) as http:
+        async with httpx2.AsyncClient(base_url=server.base_url) as http:
             made = (await http.post("/v1/sessions", json={})).json()
 
         for start in (
@@ -172,7 +172,7 @@ async def test_a_token_does_not_replace_the_credential() -> None:
     key = "a-key-for-tests"
     async with storyteller(auth={"api_keys": [key]}) as server, calling(f"{server.ws_url}?token={key}") as caller:
         ready = await caller.start()
-        async with httpx.AsyncClient(base_url=server.base_url, headers={"Authorization": f"Bearer {key}"}) as http:
+        async with httpx2.AsyncClient(base_url=server.base_url, headers={"Authorization": f"Bearer {key}"}) as http:
             other = (await http.post("/v1/sessions", json={})).json()
 
         assert 4401 == (await refused(server, resume=ready["resume_token"]))[0]
@@ -231,7 +231,7 @@ async def test_a_session_that_waits_is_ended_like_any_other() -> None:
             ready = await first.start()
             await drop(first)
         await until_held(server)
-        async with httpx.AsyncClient(base_url=server.base_url) as http:
+        async with httpx2.AsyncClient(base_url=server.base_url) as http:
             deleted = await http.delete(f"/v1/sessions/{ready['session_id']}")
 
         assert 204 == deleted.status_code

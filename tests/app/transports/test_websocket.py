@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from providers.fakes import FakeEcho
@@ -251,7 +251,7 @@ async def test_a_page_of_this_machine_may_open_a_socket() -> None:
 
 
 async def make_session(server: RunningServer, body: object = None, **options: Any) -> dict[str, Any]:
-    async with httpx.AsyncClient(base_url=server.base_url, **options) as http:
+    async with httpx2.AsyncClient(base_url=server.base_url, **options) as http:
         made = await http.post("/v1/sessions", json=body or {})
 
         assert 201 == made.status_code

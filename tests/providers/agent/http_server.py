@@ -95,6 +95,12 @@ class Server:
             self.received.append(received)
             await self.answer(Exchange(received, reader, writer))
 
+    async def is_left_by_all(self) -> None:
+        """Return when every connection that was made is closed."""
+        await asyncio.sleep(0)
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()

@@ -4,7 +4,7 @@ import asyncio
 import random
 import threading
 
-import httpx
+import httpx2
 import pytest
 
 from session.testing import NothingWillHappen, run
@@ -98,10 +98,10 @@ def test_chance_is_the_same_each_time_and_afterwards_as_before() -> None:
 
 def test_there_is_no_network() -> None:
     async def work() -> None:
-        async with httpx.AsyncClient() as client:
+        async with httpx2.AsyncClient() as client:
             await client.get("http://127.0.0.1:9/")
 
-    with pytest.raises(httpx.ConnectError):
+    with pytest.raises(httpx2.ConnectError):
         run(work())
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 
 from app.gateways.received import Received
@@ -13,8 +13,8 @@ def is_let_in(authorization: str) -> bool:
 
 
 def by_httpx(username: str, password: str) -> str:
-    request = httpx.Request("GET", "https://voice.example.com/")
-    return next(httpx.BasicAuth(username, password).auth_flow(request)).headers["authorization"]
+    request = httpx2.Request("GET", "https://voice.example.com/")
+    return next(httpx2.BasicAuth(username, password).auth_flow(request)).headers["authorization"]
 
 
 def test_the_right_password_is_let_in() -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from aiortc.rtcicetransport import candidate_from_aioice
 
@@ -352,7 +352,7 @@ async def test_a_server_that_is_reached_by_its_relay_alone() -> None:
 
 
 async def test_a_hundred_offers_that_come_to_nothing_leave_nothing() -> None:
-    async with serving(webrtc={"shared_port": 0}) as server, httpx.AsyncClient(base_url=server.base_url) as http:
+    async with serving(webrtc={"shared_port": 0}) as server, httpx2.AsyncClient(base_url=server.base_url) as http:
         caller = RtcCaller(server.base_url)
         broken = (await caller.offer()).replace("opus", "sopu")
         await caller.close()
