@@ -10,6 +10,7 @@ from fastapi import Depends, Security
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
+from app import memory
 from app.admission import Admission, Refused
 from app.auth import Gate, Identity, Scope, bearer
 from app.calls import Calls
@@ -38,12 +39,12 @@ class Edge:
     ready: asyncio.Event
 
     async def run(self) -> None:
-        """Warm the models up, then watch the event loop, until cancelled."""
+        """Warm the models up, then keep house, until cancelled."""
         self.started.set()
         await warm_up(self.parts)
         self.admission.warm = True
         self.ready.set()
-        await self.metrics.sample_lag()
+        await asyncio.gather(self.metrics.sample_lag(), memory.give_back())
 
     def admit(self, identity: Identity) -> None:
         """
