@@ -273,6 +273,8 @@ def _loaded(path: Path, threads: int) -> _Voice:
     options = SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # Plans of memory are kept by the shape of the input, and no two sentences have the same.
+    options.enable_mem_pattern = False
     model = path.read_bytes()
     with suppress(ValueError):  # a voice that tells no lengths: its words are timed by the number of their phonemes
         model = with_output_of(model, "Ceil")

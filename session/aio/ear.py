@@ -64,7 +64,6 @@ class Ear:
         self._echo = echo
         self._stt_rate_hz = stt_rate_hz
         noisy_rate_hz = echo.rate_hz if echo else input_rate_hz
-        self._to_stt = Resampler(noisy_rate_hz, stt_rate_hz)
         self._clock_ms = clock_ms
         self._post = post
         self._trouble = trouble
