@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from uvicorn.server import ServerState
 from app.edge import Edge
 from app.settings import Settings, WebRtc
 from app.wire.messages import MAX_MESSAGE_BYTES
+from session.notices import EndReason
 
 __all__ = ("bind", "configure", "serve", "unusable_addresses")
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 _SEND_BUFFER_BYTES = 64 * 1024
 """What the kernel keeps for a client that does not read: little, so that the server soon notices."""
@@ -104,28 +108,33 @@ def _websocket(
 
 
 async def serve(app: FastAPI, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT: then drain, end what is left, and close. A second signal does not wait."""
+    """Serve until SIGTERM or SIGINT: then drain, end what is left, and close. A second signal ends the calls at once,
+    and a third the process."""
     edge: Edge = app.state.edge
     server = uvicorn.Server(configure(app))
+    loop = asyncio.get_running_loop()
+    tasks = [asyncio.create_task(_announce(edge, listener))]
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    announcing = asyncio.create_task(_announce(edge, listener))
-    stopping: asyncio.Task[None] | None = None
 
     def stop() -> None:
-        nonlocal stopping
-        if stopping is None:
-            stopping = asyncio.create_task(_stop(edge, server))
-        else:
-            server.should_exit = server.force_exit = True
+        _at_signals(loop, hurry)
+        tasks.append(asyncio.create_task(_stop(edge, server)))
+
+    def hurry() -> None:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+        tasks.append(asyncio.create_task(edge.calls.end_all(EndReason.SERVER_SHUTDOWN)))
 
     await edge.started.wait()  # uvicorn has taken the signals by then: it would cut the calls at once
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+    _at_signals(loop, stop)
     await serving
-    for task in (announcing, stopping):
-        if task is not None:
-            task.cancel()
+    for task in tasks:
+        task.cancel()
+
+
+def _at_signals(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, act)
 
 
 async def _stop(edge: Edge, server: uvicorn.Server) -> None:

@@ -138,7 +138,7 @@ export class Call extends EventTarget {
 
   async say(text, options = {}) {
     const url = new URL(`v1/sessions/${this.#sessionId}/say`, this.#base);
-    const told = await post(url, this.#options.token, { text, ...options });
+    const { told } = await post(url, this.#options.token, { text, ...options });
     return told.utterance_id;
   }
 

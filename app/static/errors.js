@@ -48,11 +48,11 @@ export async function request(url, token, { method, headers = {}, body }) {
   }
 }
 
-/** The answer to a JSON body. @throws {ConnectError} */
+/** What is told in answer to a JSON body, and its tag. @throws {ConnectError} */
 export async function post(url, token, body) {
   const headers = { "Content-Type": "application/json" };
   const response = await request(url, token, { method: "POST", headers, body: JSON.stringify(body) });
   const told = await response.json().catch(() => ({}));
   if (!response.ok) throw refusal(response, told);
-  return told;
+  return { told, etag: response.headers.get("ETag") };
 }

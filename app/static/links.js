@@ -6,8 +6,6 @@ import { ConnectError, post, request } from "./errors.js";
 import { INPUT_HZ, OUTPUT_HZ } from "./sound.js";
 
 const READY_WITHIN_MS = 15000;
-const PING_AFTER_MS = 10000;
-const DEAD_AFTER_MS = 25000;
 const QUEUED_BYTES = INPUT_HZ * 2; // a second of the microphone: more would be heard too late to be of use
 
 const AFTER_CLOSE = {
@@ -19,6 +17,35 @@ const AFTER_CLOSE = {
 
 /** A token that may stand in a subprotocol; any other goes into the query. */
 const PLAIN_TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+
+/** Finds out that a connection has died without a word: after `quietMs` it asks, and who is silent then for `patienceMs` is
+ * gone. Something was heard when `heard()` is called. */
+class Pulse {
+  #heardAt = performance.now();
+  #askedAt = null;
+  #timer;
+
+  constructor({ quietMs, patienceMs, ask, gone }) {
+    this.#timer = setInterval(() => {
+      const now = performance.now();
+      if (this.#askedAt === null && now - this.#heardAt > quietMs) {
+        this.#askedAt = now;
+        ask();
+      } else if (this.#askedAt !== null && now - this.#askedAt > patienceMs) {
+        gone();
+      }
+    }, 1000);
+  }
+
+  heard() {
+    this.#heardAt = performance.now();
+    this.#askedAt = null;
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+  }
+}
 
 export function openWebSocket({ base, token, start, sound, told, lost }) {
   const url = new URL("v1/ws", base);
@@ -42,8 +69,8 @@ class SocketLink {
   #sound;
   #settled;
   #refusal = null;
-  #heardAt = performance.now();
-  #watch;
+  #late;
+  #pulse = null;
 
   constructor(socket, { start, sound, told, lost }, resolve, reject) {
     this.#socket = socket;
@@ -59,7 +86,7 @@ class SocketLink {
     };
     socket.onmessage = ({ data }) => this.#take(data);
     socket.onclose = ({ code, reason }) => this.#closed(code, reason);
-    this.#watch = setInterval(() => this.#look(), 1000);
+    this.#late = setTimeout(() => this.#gone(), READY_WITHIN_MS);
   }
 
   send(message) {
@@ -75,7 +102,7 @@ class SocketLink {
   }
 
   #take(data) {
-    this.#heardAt = performance.now();
+    this.#pulse?.heard();
     if (typeof data !== "string") {
       this.#player?.add(data);
       return;
@@ -107,6 +134,9 @@ class SocketLink {
 
   #begin(message) {
     this.ready = message;
+    clearTimeout(this.#late);
+    const ask = () => this.send({ type: "ping" });
+    this.#pulse = new Pulse({ quietMs: 10000, patienceMs: 15000, ask, gone: () => this.#gone() });
     this.#player = this.#sound.player((ms) => this.send({ type: "playout", played_ms: ms }));
     this.#player.mark(); // of a session that is taken over, in the middle of a reply perhaps
     this.#deaf = this.#sound.listen((frame) => {
@@ -117,17 +147,10 @@ class SocketLink {
     this.#settled.resolve(this);
   }
 
-  /** A connection that has died in silence is found out by the lack of an answer. */
-  #look() {
-    const silentMs = performance.now() - this.#heardAt;
-    const deadMs = this.ready ? DEAD_AFTER_MS : READY_WITHIN_MS;
-    if (silentMs > deadMs) {
-      this.#socket.onclose = null;
-      this.#socket.close();
-      this.#closed(1006, "no answer");
-    } else if (this.ready && silentMs > PING_AFTER_MS) {
-      this.send({ type: "ping" });
-    }
+  #gone() {
+    this.#socket.onclose = null;
+    this.#socket.close();
+    this.#closed(1006, "no answer");
   }
 
   #closed(code, reason) {
@@ -142,7 +165,8 @@ class SocketLink {
   }
 
   #release() {
-    clearInterval(this.#watch);
+    clearTimeout(this.#late);
+    this.#pulse?.stop();
     this.#deaf();
     this.#player?.close();
     this.#player = null;
@@ -150,27 +174,58 @@ class SocketLink {
   }
 }
 
-const GATHERED_WITHIN_MS = 2000;
 const BUFFERED_MS = 200; // of a reply, in the network and the browser, that a clear must silence
 
 const LAST_WORD_MS = 200; // for what was sent last to go out: unlike a socket, a connection does not close in order
 
-/** Media by RTP, messages by the data channel `events`; offer and answer over `POST /v1/webrtc`. */
+/**
+ * Media by RTP, messages by the data channel `events`; offer and answer over `POST /v1/webrtc`. Candidates follow by
+ * `PATCH` as they are found: nobody waits for a STUN or TURN server that does not answer.
+ */
 export async function openWebRtc({ base, token, start, sound, iceServers, withinMs, told, lost }) {
   const url = new URL("v1/webrtc", base);
   const peer = new RTCPeerConnection({ iceServers: iceServers ?? (await serversOf(url, token)) });
   const link = new PeerLink(peer, { sound, told, lost });
   try {
+    const candidates = new Candidates(peer);
     await peer.setLocalDescription();
-    await gathered(peer);
     const { sdp, type } = peer.localDescription;
-    const answer = await post(url, token, { sdp, type, ...start });
+    const { told: answer, etag } = await post(url, token, { sdp, type, ...start });
     await peer.setRemoteDescription({ type: answer.type, sdp: answer.sdp });
+    candidates.tell(new URL(`webrtc/${answer.session_id}`, url), token, etag, sdp);
     await link.whenReady(withinMs);
     return link;
   } catch (error) {
     link.close();
     throw error;
+  }
+}
+
+/** The ways to a peer that it finds, told in fragments of SDP (RFC 8840). */
+class Candidates {
+  #found = [];
+  #tell = () => {}; // until there is somebody to tell
+
+  constructor(peer) {
+    peer.onicecandidate = ({ candidate }) => {
+      if (candidate?.candidate === "") return; // the end for one server; null is the end of all
+      this.#found.push(`a=${candidate?.candidate ?? "end-of-candidates"}`);
+      this.#tell();
+    };
+  }
+
+  /** What was found so far, and from now on what is found. */
+  tell(session, token, etag, offer) {
+    const [ufrag, password, mid] = ["ice-ufrag", "ice-pwd", "mid"].map((name) => offer.match(`a=${name}:.*`)[0]);
+    const headers = { "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": etag };
+    let told = Promise.resolve();
+    this.#tell = () => {
+      const lines = [ufrag, password, "m=audio 9 UDP/TLS/RTP/SAVPF 0", mid, ...this.#found.splice(0), ""];
+      const fragment = { method: "PATCH", headers, body: lines.join("\r\n") };
+      // What is not taken is no reason to give up: the server learns of a way from whatever comes by it, too.
+      told = told.then(() => request(session, token, fragment)).catch(() => {});
+    };
+    this.#tell();
   }
 }
 
@@ -188,15 +243,6 @@ async function serversOf(url, token) {
   });
 }
 
-/** All candidates, or those that are there after two seconds. */
-function gathered(peer) {
-  return new Promise((resolve) => {
-    if (peer.iceGatheringState === "complete") resolve();
-    peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && resolve();
-    setTimeout(resolve, GATHERED_WITHIN_MS);
-  });
-}
-
 class PeerLink {
   name = "webrtc";
   ready = null;
@@ -208,6 +254,7 @@ class PeerLink {
   #settled;
   #whenReady;
   #reason = "";
+  #pulse = null;
 
   constructor(peer, { sound, told, lost }) {
     this.#peer = peer;
@@ -240,14 +287,15 @@ class PeerLink {
     this.#sound.changed = null;
     this.#channel.onclose = null;
     this.#peer.onconnectionstatechange = null;
+    this.#pulse?.stop();
     setTimeout(() => this.#peer.close(), LAST_WORD_MS);
   }
 
   #take(message) {
+    this.#pulse?.heard();
     switch (message.type) {
       case "ready":
-        this.ready = message;
-        this.#settled.resolve();
+        this.#begin(message);
         return;
       case "pong":
         return;
@@ -258,6 +306,14 @@ class PeerLink {
         if (message.fatal) this.#reason = message.message;
     }
     if (this.ready) this.#told(message);
+  }
+
+  #begin(message) {
+    this.ready = message;
+    // The browser gives a peer up after half a minute only.
+    const [ask, gone] = [() => this.send({ type: "ping" }), () => this.#closed("no answer")];
+    this.#pulse = new Pulse({ quietMs: 2000, patienceMs: 6000, ask, gone });
+    this.#settled.resolve();
   }
 
   #closed(reason) {

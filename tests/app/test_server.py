@@ -12,8 +12,9 @@ import pytest
 from app.main import create_app
 from app.server import bind, configure, unusable_addresses
 from app.settings import WebRtc, load
+from tests import rtc_caller
 from tests.caller import calling, silence
-from tests.server import QUICK, serving
+from tests.server import QUICK, ServerHandle, serving
 
 
 def test_a_udp_port_that_is_taken_or_an_address_that_is_not_ours_is_one_line() -> None:
@@ -72,20 +73,30 @@ async def test_a_process_serves_announces_itself_and_drains_when_asked_to_stop()
         assert "Traceback" not in server.log()
 
 
+async def draining(server: ServerHandle) -> str:
+    """The first signal was heard."""
+    server.process.send_signal(signal.SIGTERM)
+    async with httpx2.AsyncClient(base_url=server.base_url) as http:
+        while (await http.get("/readyz")).status_code == 200:
+            pass
+        return str((await http.get("/readyz")).json()["reason"])
+
+
 async def test_a_second_signal_does_not_wait_for_the_calls() -> None:
     with serving(QUICK | {"BELUGA_SERVER__SHUTDOWN_GRACE": "1h"}) as server:
-        async with calling(server.ws_url) as caller:
+        async with calling(server.ws_url) as caller, rtc_caller.calling(server.base_url) as browser:
             await caller.start()
-            server.process.send_signal(signal.SIGTERM)
-            async with httpx2.AsyncClient(base_url=server.base_url) as http:
-                while (await http.get("/readyz")).status_code == 200:
-                    pass
-                reason = (await http.get("/readyz")).json()["reason"]
+            await browser.join()
+            await browser.until_message("ready")
+            reason = await draining(server)
             server.process.send_signal(signal.SIGTERM)
             await caller.until_closed()
+            ended = await browser.until_message("ended")
 
         assert "draining" == reason
         assert 0 == server.process.wait(10)
+        assert {"type": "ended", "reason": "server_shutdown"} == caller.messages[-1] == ended
+        assert "Traceback" not in server.log()
 
 
 async def test_many_calls_that_vanish_leave_no_thread_and_no_connection() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -325,6 +326,37 @@ def test_behind_a_firewall_the_relay_that_the_server_names_is_used(browser: Brow
     assert "webrtc" == name
     assert {"urls", "username", "credential"} == set(given)
     assert url == given["urls"]
+
+
+TRICKLED = """
+    globalThis.requests = [];
+    const fetched = fetch;
+    globalThis.fetch = async (url, options) => {
+        const response = await fetched(url, options);
+        requests.push({ method: options.method, body: options.body ?? "", status: response.status });
+        return response;
+    };
+"""
+
+
+def test_nobody_waits_for_a_stun_server_that_does_not_answer(browser: Browser) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        stun = {"BELUGA_WEBRTC__STUN": f"stun:127.0.0.1:{silent.getsockname()[1]}"}
+        with serving(AUDIBLE | stun) as server:
+            page = browser.new_page()
+            page.add_init_script(TRICKLED)
+            page.goto(server.base_url)
+            name = page.evaluate(CALL.replace('"auto"', '"webrtc"'))
+            requests = page.evaluate("requests")
+            page.close()
+
+    (offer,) = [each["body"] for each in requests if each["method"] == "POST"]
+    told = [each for each in requests if each["method"] == "PATCH"]
+    assert "webrtc" == name
+    assert "a=candidate" not in offer
+    assert any("a=candidate" in each["body"] for each in told)
+    assert {204} == {each["status"] for each in told}
 
 
 def test_the_server_is_told_by_websocket_that_the_browser_cancels_the_echo(page: Page) -> None:
