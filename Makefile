@@ -51,7 +51,7 @@ relay:
 	}
 
 bench: .venv/test.stamp
-	for script in engine models response interruption preemptive echo loudness heard sessions webrtc; do $(BIN)/python -m bench.$$script || exit 1; done
+	for script in engine models response interruption preemptive echo loudness heard operations sessions webrtc; do $(BIN)/python -m bench.$$script || exit 1; done
 
 # What is drawn and written from the code; the tests tell when it is out of date.
 docs: .venv/run.stamp

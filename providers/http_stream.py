@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import httpcore2  # noqa: F401 - httpx2 does it with its first client, and so on the loop
 import httpx2
 
 from providers.errors import Malformed, ProviderError, Rejected, TimedOut, Unreachable
@@ -37,15 +38,13 @@ class Limits:
     max_bytes: int
 
 
-def new_client(timeout: httpx2.Timeout, *, secure: bool) -> httpx2.AsyncClient:
-    """Blocks for tens of milliseconds: it reads the certificates that the system trusts, and half of the library.
-
-    There is no limit of connections: the server admits as many sessions as it has room for.
-    """
-    # httpx2's own choice would read the certificates again for every connection, on the loop.
-    verify = ssl.create_default_context() if secure else False
+async def new_client(waits: httpx2.Timeout, *, secure: bool) -> httpx2.AsyncClient:
+    """There is no limit of connections: the server admits as many sessions as it has room for."""
+    # Reading the certificates takes tens of milliseconds, which no other call has to wait for. httpx2's own choice
+    # would read them again for every connection.
+    verify = await asyncio.to_thread(ssl.create_default_context) if secure else False
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_S)
-    return httpx2.AsyncClient(verify=verify, timeout=timeout, limits=limits)
+    return httpx2.AsyncClient(verify=verify, timeout=waits, limits=limits)
 
 
 class HttpStream:
@@ -68,9 +67,9 @@ class HttpStream:
             if self._closed:
                 raise Rejected("closed", provider=self._provider)
             if self._client is None:
-                timeout = httpx2.Timeout(None, connect=self._limits.connect_s)
+                waits = httpx2.Timeout(None, connect=self._limits.connect_s)
                 secure = self._url.scheme == "https"
-                self._client = await asyncio.to_thread(new_client, timeout, secure=secure)
+                self._client = await new_client(waits, secure=secure)
             return self._client
 
     @contextlib.asynccontextmanager
@@ -95,6 +94,7 @@ class HttpStream:
                 yield Answer(response, chunks, self._limits, deadline_s, self._provider)
         finally:
             await response.aclose()
+            await asyncio.sleep(0)  # httpx2 leaves its innermost generator to the collector, which closes it meanwhile
 
     async def aclose(self) -> None:
         self._closed = True

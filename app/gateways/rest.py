@@ -133,7 +133,7 @@ class Rest:
             if self._client is None:
                 secure = self._base_url.startswith("https")
                 timeout = httpx2.Timeout(READ_S, connect=CONNECT_S)
-                self._client = await asyncio.to_thread(new_client, timeout, secure=secure)
+                self._client = await new_client(timeout, secure=secure)
             return self._client
 
     async def aclose(self) -> None:
