@@ -117,11 +117,11 @@ class EchoCancellation:
 
     @property
     def line_echoes(self) -> bool:
-        """Whether there seems to be an echo, and a moment of it may come through: its way is not known well enough
-        yet."""
+        """Whether there seems to be an echo, and a moment of it may come through: its way is not known well enough yet,
+        or is another than it was."""
         if self._path is None:
             return self._line.found is True
-        return (self._line.found is True or self._path.has_helped) and not self._path.is_known
+        return (self._line.found is True or self._path.has_helped) and not self._path.is_trusted
 
     def sent(self, frame: bytes, due_ms: int) -> None:
         """20 ms of ours, to be heard from ``due_ms`` on."""

@@ -60,6 +60,11 @@ _KNOWN = 20.0
 _FAINT = 3e5
 """what is left is at -35 dBFS: where it is not loud beside the echo, no voice at all is given to voice activity."""
 
+_PROVEN_FRAMES = 500
+"""Of an echo, over which the way was known. If it is another then,"""
+_PROOF_FRAMES = 250
+"""so many more prove the new one: a canceller takes as long to find it, too."""
+
 _CALLER = 10.0
 """What is left is at most 10 dB below the echo that was expected."""
 
@@ -75,12 +80,18 @@ class EchoPath:
         self._longest = LONGEST_MS * rate_hz // 1000 // frame_samples
         self._spoken = Spectra(frame_samples, self._longest + _RECENT_FRAMES)
         self._recent: deque[NDArray[np.float32]] = deque(maxlen=_RECENT_FRAMES)
+        self._known_frames = self._on_proof_frames = 0
         self.forget()
 
     @property
     def is_known(self) -> bool:
         """Whether what it leaves of an echo is no voice any more."""
         return self._is_known
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it is known, and if it was another before, that is some time ago."""
+        return self._is_known and not self._on_proof_frames
 
     @property
     def has_helped(self) -> bool:
@@ -94,7 +105,9 @@ class EchoPath:
 
     def doubt(self) -> None:
         """An echo came through: it has to be shown again that none does."""
-        self._is_known = False
+        if self._known_frames >= _PROVEN_FRAMES:
+            self._on_proof_frames = _PROOF_FRAMES
+        self._is_known, self._known_frames = False, 0
         self._heard_power = self._left_power = 0.0
         self._again_frames = _AGAIN_FRAMES
 
@@ -173,6 +186,8 @@ class EchoPath:
             self._left_power = _SLOWLY * self._left_power + (1 - _SLOWLY) * after
             is_gone = self._heard_power > _KNOWN * self._left_power and self._left_power < _FAINT
             self._is_known = self._is_known or is_gone
+            self._known_frames += self._is_known
+            self._on_proof_frames = max(0, self._on_proof_frames - self._is_known)
         if self._heard_now > _AUDIBLE:
             self._has_helped = self._has_helped or self._heard_now > 2 * self._left_now
             if self._is_lost() or self._is_hopeless():

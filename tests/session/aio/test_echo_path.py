@@ -127,6 +127,22 @@ def test_a_way_that_has_become_another_is_forgotten_and_learnt_anew() -> None:
     assert known[-1]
 
 
+@pytest.mark.parametrize(("known_ms", "is_trusted"), [(4_000, True), (12_000, False)])
+def test_a_way_that_was_another_for_long_has_to_prove_itself(known_ms: int, *, is_trusted: bool) -> None:
+    before, after = (echo_of(LOUD, delay_ms=delay_ms, below_db=10.0) for delay_ms in (200, 260))
+    path = a_path()
+    heard_over(path, LOUD[: known_ms * 32], before[: known_ms * 16])
+    trusted_before = path.is_trusted
+    heard_over(path, LOUD[: 2_500 * 32], after[: 2_500 * 16])
+    known, trusted = path.is_known, path.is_trusted
+    heard_over(path, LOUD[2_500 * 32 :], after[2_500 * 16 :])
+
+    assert trusted_before
+    assert known
+    assert is_trusted == trusted
+    assert path.is_trusted
+
+
 def test_what_is_doubted_has_to_be_shown_again() -> None:
     echo = echo_of(LOUD, delay_ms=200, below_db=10.0)
     path = a_path()
