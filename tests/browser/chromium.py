@@ -32,6 +32,7 @@ _FLAGS = (
     "--allow-loopback-in-peer-connection",
     "--autoplay-policy=no-user-gesture-required",
     "--disable-background-networking",
+    "--ignore-certificate-errors",  # of TURN servers with certificates that they made themselves
 )
 
 

@@ -310,12 +310,14 @@ RELAYED = """
 """As in a network that lets nothing through but what goes to a TURN server."""
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_behind_a_firewall_the_relay_that_the_server_names_is_used(browser: Browser, transport: str) -> None:
+@pytest.mark.parametrize(("scheme", "transport"), [("turn", "udp"), ("turn", "tcp"), ("turns", "tcp")])
+def test_behind_a_firewall_the_relay_that_the_server_names_is_used(
+    browser: Browser, scheme: str, transport: str
+) -> None:
     port = free_udp_port()
-    url = f"turn:127.0.0.1:{port}?transport={transport}"
+    url = f"{scheme}:127.0.0.1:{port}?transport={transport}"
     turn = {"BELUGA_WEBRTC__TURN": url, "BELUGA_WEBRTC__TURN_SECRET": SECRET}
-    with coturn_process(port), serving(AUDIBLE | turn) as server:
+    with coturn_process(port, encrypted=scheme == "turns"), serving(AUDIBLE | turn) as server:
         page = browser.new_page()
         page.add_init_script(RELAYED)
         page.goto(server.base_url)

@@ -67,10 +67,11 @@ async def coturn(
 
 
 @contextlib.contextmanager
-def coturn_process(port: int) -> Iterator[None]:
+def coturn_process(port: int, *, encrypted: bool = False) -> Iterator[None]:
     """The same on loopback, for tests without an event loop."""
     with tempfile.TemporaryDirectory() as folder:
-        command = _command(("127.0.0.1",), port, folder, None)
+        certificate = self_signed(Path(folder), "127.0.0.1") if encrypted else None
+        command = _command(("127.0.0.1",), port, folder, certificate)
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder)
         try:
             subprocess.run(_probe("127.0.0.1", port), check=True, timeout=15)
