@@ -38,11 +38,13 @@ class Limits:
     max_bytes: int
 
 
-async def new_client(waits: httpx2.Timeout, *, secure: bool) -> httpx2.AsyncClient:
-    """There is no limit of connections: the server admits as many sessions as it has room for."""
+async def new_client(url: httpx2.URL | str, waits: httpx2.Timeout) -> httpx2.AsyncClient:
+    """For requests by the scheme of ``url``. There is no limit of connections: the server admits as many sessions as it
+    has room for."""
     # Reading the certificates takes tens of milliseconds, which no other call has to wait for. httpx2's own choice
     # would read them again for every connection.
-    verify = await asyncio.to_thread(ssl.create_default_context) if secure else False
+    is_secure = httpx2.URL(url).scheme == "https"
+    verify = await asyncio.to_thread(ssl.create_default_context) if is_secure else False
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_S)
     return httpx2.AsyncClient(verify=verify, timeout=waits, limits=limits)
 
@@ -68,8 +70,7 @@ class HttpStream:
                 raise Rejected("closed", provider=self._provider)
             if self._client is None:
                 waits = httpx2.Timeout(None, connect=self._limits.connect_s)
-                secure = self._url.scheme == "https"
-                self._client = await new_client(waits, secure=secure)
+                self._client = await new_client(self._url, waits)
             return self._client
 
     @contextlib.asynccontextmanager

@@ -131,9 +131,8 @@ class Rest:
     async def _open(self) -> httpx2.AsyncClient:
         async with self._opening:
             if self._client is None:
-                secure = self._base_url.startswith("https")
-                timeout = httpx2.Timeout(READ_S, connect=CONNECT_S)
-                self._client = await new_client(timeout, secure=secure)
+                waits = httpx2.Timeout(READ_S, connect=CONNECT_S)
+                self._client = await new_client(self._base_url, waits)
             return self._client
 
     async def aclose(self) -> None:

@@ -86,12 +86,12 @@ class EchoPath:
     @property
     def is_known(self) -> bool:
         """Whether what it leaves of an echo is no voice any more."""
-        return self._is_known
+        return self._known_frames > 0
 
     @property
     def is_trusted(self) -> bool:
         """Whether it is known, and if it was another before, that is some time ago."""
-        return self._is_known and not self._on_proof_frames
+        return self.is_known and not self._on_proof_frames
 
     @property
     def has_helped(self) -> bool:
@@ -101,13 +101,13 @@ class EchoPath:
     @property
     def hears_a_caller(self) -> bool:
         """Whether so much is left that it cannot be what it leaves of an echo, as far as it knows the way."""
-        return self._is_known and self._left_now * _CALLER > self._echo_now
+        return self.is_known and self._left_now * _CALLER > self._echo_now
 
     def doubt(self) -> None:
         """An echo came through: it has to be shown again that none does."""
         if self._known_frames >= _PROVEN_FRAMES:
             self._on_proof_frames = _PROOF_FRAMES
-        self._is_known, self._known_frames = False, 0
+        self._known_frames = 0
         self._heard_power = self._left_power = 0.0
         self._again_frames = _AGAIN_FRAMES
 
@@ -134,7 +134,7 @@ class EchoPath:
         left = microphone - echo
         self._filter.learn(spoken, left)
         self._recent.appendleft(microphone)
-        if not self._is_known:
+        if not self.is_known:
             self._look_for_it(echo)
             if self._begins is not None:
                 self._learn_again()
@@ -185,19 +185,20 @@ class EchoPath:
             self._heard_power = _SLOWLY * self._heard_power + (1 - _SLOWLY) * before
             self._left_power = _SLOWLY * self._left_power + (1 - _SLOWLY) * after
             is_gone = self._heard_power > _KNOWN * self._left_power and self._left_power < _FAINT
-            self._is_known = self._is_known or is_gone
-            self._known_frames += self._is_known
-            self._on_proof_frames = max(0, self._on_proof_frames - self._is_known)
+            if self.is_known or is_gone:
+                self._known_frames += 1
+                self._on_proof_frames = max(0, self._on_proof_frames - 1)
         if self._heard_now > _AUDIBLE:
             self._has_helped = self._has_helped or self._heard_now > 2 * self._left_now
-            if self._is_lost() or self._is_hopeless():
+            if self._is_lost() or self._gives_up():
                 self.forget()
 
     def _is_lost(self) -> bool:
         return self._has_helped and self._left_now > _LOST * self._heard_now
 
-    def _is_hopeless(self) -> bool:
-        if self._is_known or self._begins is None:
+    def _gives_up(self) -> bool:
+        """To be asked once for each frame that is heard: it counts them."""
+        if self.is_known or self._begins is None:
             return False
         self._tried_frames += 1
         if self._tried_frames < _HOPELESS_FRAMES:
